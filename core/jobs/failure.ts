@@ -1,0 +1,34 @@
+import * as v from "valibot";
+import { JobStatus } from "./status.ts";
+
+/** Why a job ended in error: one word that programs can act on. `docs/reasons.md` says how each comes about. */
+export const FAILURE_CODES = [
+  "agent_lost",
+  "build_failed",
+  "build_tool_missing",
+  "cancelled",
+  "checksum_mismatch",
+  "disk_full",
+  "download_failed",
+  "internal",
+  "launch_failed",
+  "not_supported",
+  "packing_failed",
+  "recipe_invalid",
+  "repository_unreachable",
+  "template_failed",
+  "upload_failed",
+] as const;
+export const FailureCode = v.picklist(FAILURE_CODES);
+export type FailureCode = v.InferOutput<typeof FailureCode>;
+
+/** `phase` is the status in which the job failed; `log_tail` the last lines of its log, oldest first. */
+export const JobFailure = v.object({
+  phase: JobStatus,
+  code: FailureCode,
+  message: v.string(),
+  exit_code: v.optional(v.number()),
+  log_tail: v.array(v.string()),
+  hint: v.string(),
+});
+export type JobFailure = v.InferOutput<typeof JobFailure>;

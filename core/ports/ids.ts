@@ -1,0 +1,7 @@
+/** Chance comes in through here. */
+export interface Ids {
+  /** A random UUID, version 4, lower case. */
+  uuid(): string;
+  /** Uniform in [0, 1), for jitter. Not for secrets. */
+  random(): number;
+}

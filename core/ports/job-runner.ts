@@ -1,0 +1,38 @@
+/** What a runner needs to start an agent. Everything else the agent asks the service for. */
+export interface LaunchOrder {
+  readonly jobId: string;
+  /** From 1; grows with each launch of the same job. */
+  readonly attempt: number;
+  /** Good for this job and attempt only. Must not appear in argv, manifests or logs. */
+  readonly token: string;
+}
+
+/** `unknown`: the runner cannot tell now (node out of reach); never taken for `absent`. */
+export type AgentPresence =
+  | { readonly state: "running" }
+  | { readonly state: "absent"; readonly reason?: string }
+  | { readonly state: "unknown"; readonly reason: string };
+
+/**
+ * Runs agents. Every call is safe to repeat, also after a crash in the middle of an earlier one.
+ *
+ * Errors: `unavailable` (cannot start or reach agents now), `storage-full`.
+ */
+export interface JobRunner {
+  readonly name: "local" | "ssh" | "kubernetes";
+
+  /** Starts the agent unless it runs already. Resolves once it is started, not when it is done. */
+  launch(order: LaunchOrder): Promise<void>;
+
+  /** Whether the job's agent lives. A job that was never launched is `absent`. */
+  inspect(jobId: string): Promise<AgentPresence>;
+
+  /**
+   * Ends the agent with everything it started and removes its mounts and work folder. Resolves when nothing is left;
+   * a job of which there is nothing is fine.
+   */
+  stop(jobId: string): Promise<void>;
+
+  /** Ids of the jobs of which anything is left: a process or a work folder. */
+  leftovers(): Promise<readonly string[]>;
+}

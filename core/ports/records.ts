@@ -1,0 +1,65 @@
+import type { RecordKind, RecordValue } from "../records.ts";
+
+/** A record as the store has it. `version` starts at 1 and grows by 1 with each replacement. */
+export interface Stored<K extends RecordKind> {
+  readonly id: string;
+  readonly version: number;
+  readonly value: RecordValue<K>;
+}
+
+export interface Page<K extends RecordKind> {
+  readonly records: readonly Stored<K>[];
+  /** Where the next page starts; absent on the last page. Opaque. */
+  readonly next?: string;
+}
+
+export interface PageRequest {
+  readonly after?: string;
+  /** At most this many records; a store may answer fewer and a `next`. Without it the store chooses. */
+  readonly limit?: number;
+}
+
+type ChangeOf<K extends RecordKind> =
+  | { readonly op: "insert"; readonly kind: K; readonly id: string; readonly value: RecordValue<K> }
+  | {
+      readonly op: "replace";
+      readonly kind: K;
+      readonly id: string;
+      readonly version: number;
+      readonly value: RecordValue<K>;
+    }
+  | { readonly op: "remove"; readonly kind: K; readonly id: string; readonly version: number };
+
+/** One step of a commit: what to do, and the version it is based on (`insert`: no record with this kind and id). */
+export type Change = { [K in RecordKind]: ChangeOf<K> }[RecordKind];
+
+/**
+ * Where records live. What an answer says is durable: it survives kill -9 and loss of power.
+ *
+ * Errors: `lost-race` (only from `commit`), `unavailable` (the store cannot be reached, is broken, or closed),
+ * `storage-full`.
+ */
+export interface Records {
+  /** The record as of the last commit that was answered; `undefined` when there is none. */
+  get<K extends RecordKind>(kind: K, id: string): Promise<Stored<K> | undefined>;
+
+  /**
+   * All records of one kind in the order of their insertion (a replacement keeps its place); shows every commit that
+   * was answered before the call. Records inserted or removed between two pages may or may not show, no record shows
+   * twice.
+   */
+  list<K extends RecordKind>(kind: K, page?: PageRequest): Promise<Page<K>>;
+
+  /**
+   * Applies all changes, or none: `lost-race` when any of them finds another version than it names (or, for an insert,
+   * a record that exists; for the others, none). Two changes of one record in one commit are refused as `invalid`.
+   * Resolves when the changes are durable. An empty list does nothing.
+   */
+  commit(changes: readonly Change[]): Promise<void>;
+
+  /** Proves that the store can be read and written now. @throws `unavailable` or `storage-full` with the reason. */
+  check(): Promise<void>;
+
+  /** Finishes the commits under way and lets go of the store; later calls throw `unavailable`. */
+  close(): Promise<void>;
+}

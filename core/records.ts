@@ -1,0 +1,43 @@
+import * as v from "valibot";
+import { MoveJournal } from "./deleted/journal.ts";
+import { DomainError } from "./errors.ts";
+import { Image } from "./images/image.ts";
+import { JobActivity } from "./jobs/activity.ts";
+import { Job } from "./jobs/job.ts";
+import { PublicKey } from "./public-keys/public-key.ts";
+import { Recipe } from "./recipes/recipe.ts";
+
+const deleted = { deleted: v.string() };
+
+/** A link path that a live record holds; inserted with the record, so that two records never share a path. */
+const LinkClaim = v.object({ id: v.string(), path: v.string(), owner: v.string() });
+
+/** Every kind of record there is. A store keeps values as JSON and answers them parsed by these schemas. */
+const schemas = {
+  image: Image,
+  recipe: Recipe,
+  "public-key": PublicKey,
+  job: Job,
+  "job-activity": JobActivity,
+  "deleted-image": v.object({ ...Image.entries, ...deleted }),
+  "deleted-recipe": v.object({ ...Recipe.entries, ...deleted }),
+  "deleted-public-key": v.object({ ...PublicKey.entries, ...deleted }),
+  "link-claim": LinkClaim,
+  "move-journal": MoveJournal,
+} as const;
+
+export type RecordKind = keyof typeof schemas;
+export type RecordValue<K extends RecordKind> = v.InferOutput<(typeof schemas)[K]>;
+
+export const RECORD_KINDS = Object.keys(schemas) as readonly RecordKind[];
+
+/**
+ * Turns what a store held into a record's value.
+ * @throws `unavailable` when it is not one: a damaged store is never answered as if it were whole.
+ */
+export function parseRecord<K extends RecordKind>(kind: K, id: string, stored: unknown): RecordValue<K> {
+  const result = v.safeParse(schemas[kind], stored);
+  if (result.success) return result.output;
+  const where = v.getDotPath(result.issues[0]) ?? "the record itself";
+  throw new DomainError("unavailable", `The stored ${kind} ${id} is damaged at ${where}.`);
+}
