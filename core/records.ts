@@ -29,8 +29,6 @@ const schemas = {
 export type RecordKind = keyof typeof schemas;
 export type RecordValue<K extends RecordKind> = v.InferOutput<(typeof schemas)[K]>;
 
-export const RECORD_KINDS = Object.keys(schemas) as readonly RecordKind[];
-
 /**
  * Turns what a store held into a record's value.
  * @throws `unavailable` when it is not one: a damaged store is never answered as if it were whole.

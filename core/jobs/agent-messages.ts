@@ -1,0 +1,52 @@
+import * as v from "valibot";
+import { FailureCode } from "./failure.ts";
+import { JobStatus } from "./status.ts";
+
+/** The parts of an image that a job makes. `boot_parameters` only when the image has kernel parameters. */
+export const IMAGE_PARTS = ["rootfs", "kernel", "initrd", "boot_parameters"] as const;
+export const ImagePart = v.picklist(IMAGE_PARTS);
+export type ImagePart = v.InferOutput<typeof ImagePart>;
+
+/** Agent -> service, at least every heartbeat: what it is doing. */
+export const AgentReport = v.object({
+  status: JobStatus,
+  message: v.optional(v.pipe(v.string(), v.maxLength(500))),
+  percent: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(100))),
+});
+export type AgentReport = v.InferOutput<typeof AgentReport>;
+
+/** Agent -> service: all artifacts are uploaded. Answered only when manifest, image record and job are all stored. */
+export const AgentFinish = v.object({
+  artifacts: v.pipe(
+    v.array(
+      v.object({
+        part: ImagePart,
+        size: v.pipe(v.number(), v.integer(), v.minValue(0)),
+        md5: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/u)),
+        sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/u)),
+      }),
+    ),
+    v.minLength(1),
+  ),
+});
+export type AgentFinish = v.InferOutput<typeof AgentFinish>;
+
+/** Agent -> service: the job failed. The service adds phase and log tail. */
+export const AgentFailure = v.object({
+  code: FailureCode,
+  message: v.pipe(v.string(), v.maxLength(2000)),
+  exit_code: v.optional(v.number()),
+  hint: v.pipe(v.string(), v.maxLength(2000)),
+});
+export type AgentFailure = v.InferOutput<typeof AgentFailure>;
+
+/** Service -> agent: where to put an artifact. */
+export const UploadTarget = v.object({
+  method: v.literal("PUT"),
+  url: v.string(),
+  expires_at: v.string(),
+});
+export type UploadTarget = v.InferOutput<typeof UploadTarget>;
+
+/** Service -> agent: how much of this attempt's log is stored, in bytes. */
+export const LogAppended = v.object({ size: v.number() });

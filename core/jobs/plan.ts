@@ -1,0 +1,65 @@
+import * as v from "valibot";
+import { Arch } from "../arch.ts";
+import { JobStatus } from "./status.ts";
+
+/** An object to fetch: ranged GETs of a URL that carries its own permission. Digests are lower-case hex. */
+export const Download = v.object({
+  url: v.string(),
+  size: v.number(),
+  md5: v.optional(v.string()),
+  sha256: v.optional(v.string()),
+});
+export type Download = v.InferOutput<typeof Download>;
+
+export const SQUASHFS_COMPRESSIONS = ["zstd", "gzip", "lz4", "lzo", "xz"] as const;
+const SquashfsCompression = v.picklist(SQUASHFS_COMPRESSIONS);
+
+export const PackOptions = v.object({
+  compression: SquashfsCompression,
+  /** Of the compressor; absent: its own default. */
+  level: v.optional(v.number()),
+  /** Absent: all of the machine's. */
+  processors: v.optional(v.number()),
+});
+export type PackOptions = v.InferOutput<typeof PackOptions>;
+
+const Step = v.variant("do", [
+  v.object({ do: v.literal("fetch-recipe"), status: JobStatus, download: Download }),
+  /** Refuses an archive that unpacks to more than this. */
+  v.object({
+    do: v.literal("unpack-recipe"),
+    status: JobStatus,
+    max_bytes: v.number(),
+    max_entries: v.number(),
+  }),
+  v.object({
+    do: v.literal("render-templates"),
+    status: JobStatus,
+    variables: v.record(v.string(), v.string()),
+  }),
+  v.object({ do: v.literal("await-repositories"), status: JobStatus, wait_seconds: v.number() }),
+  v.object({ do: v.literal("build-with-kiwi"), status: JobStatus }),
+  v.object({
+    do: v.literal("collect-boot-files"),
+    status: JobStatus,
+    kernel: v.string(),
+    initrd: v.string(),
+    kernel_parameters: v.string(),
+  }),
+  v.object({ do: v.literal("pack-rootfs"), status: JobStatus, options: PackOptions }),
+  v.object({ do: v.literal("upload"), status: JobStatus }),
+]);
+export type Step = v.InferOutput<typeof Step>;
+export type StepName = Step["do"];
+export type StepOf<N extends StepName> = Extract<Step, { do: N }>;
+
+/** The ordered steps a job's agent carries out. While a step runs the job's status is the step's. */
+export const Plan = v.object({
+  job_id: v.string(),
+  attempt: v.number(),
+  arch: Arch,
+  /** The agent reports at least this often, in seconds. */
+  heartbeat_seconds: v.number(),
+  steps: v.array(Step),
+});
+export type Plan = v.InferOutput<typeof Plan>;
