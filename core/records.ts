@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { MoveJournal } from "./deleted/journal.ts";
+import { ObjectJournal } from "./artifacts/journal.ts";
 import { DomainError } from "./errors.ts";
 import { Image } from "./images/image.ts";
 import { JobActivity } from "./jobs/activity.ts";
@@ -23,7 +23,7 @@ const schemas = {
   "deleted-recipe": v.object({ ...Recipe.entries, ...deleted }),
   "deleted-public-key": v.object({ ...PublicKey.entries, ...deleted }),
   "link-claim": LinkClaim,
-  "move-journal": MoveJournal,
+  "object-journal": ObjectJournal,
 } as const;
 
 export type RecordKind = keyof typeof schemas;

@@ -43,6 +43,8 @@ export type AgentFailure = v.InferOutput<typeof AgentFailure>;
 /** Service -> agent: where to put an artifact. */
 export const UploadTarget = v.object({
   method: v.literal("PUT"),
+  /** To be sent with the bytes, next to what the agent says of the content. */
+  headers: v.optional(v.record(v.string(), v.string()), {}),
   url: v.string(),
   expires_at: v.string(),
 });

@@ -1,0 +1,55 @@
+import * as v from "valibot";
+import type { ArtifactAddress, Artifacts } from "../ports/artifacts.ts";
+import type { Records } from "../ports/records.ts";
+
+const Address = v.object({ bucket: v.string(), key: v.string() });
+
+const JournalStep = v.variant("do", [
+  v.object({ do: v.literal("move"), from: Address, to: Address }),
+  v.object({ do: v.literal("write"), to: Address, contentType: v.string(), text: v.string() }),
+]);
+export type JournalStep = v.InferOutput<typeof JournalStep>;
+
+/**
+ * What a commit has decided to do with objects and that is still to be carried out, in this order. It is written in the
+ * same commit as the record's change and removed after its last step, so that a crash between the two leaves work to be
+ * resumed, never a riddle. Its id is the record's, hence one at a time per record. Each step can be repeated.
+ */
+export const ObjectJournal = v.object({
+  id: v.string(),
+  created: v.string(),
+  steps: v.array(JournalStep),
+});
+export type ObjectJournal = v.InferOutput<typeof ObjectJournal>;
+
+export interface JournalPorts {
+  readonly records: Records;
+  readonly artifacts: Artifacts;
+}
+
+/** Carries out what is pending for a record, if anything. Safe to repeat and to run twice at once. */
+export async function settleJournal(ports: JournalPorts, id: string): Promise<void> {
+  const journal = await ports.records.get("object-journal", id);
+  if (journal === undefined) return;
+  for (const step of journal.value.steps) await carryOut(ports.artifacts, step);
+  // Another caller may have finished the same journal and removed it; then there is nothing left to do.
+  await ports.records
+    .commit([{ op: "remove", kind: "object-journal", id, version: journal.version }])
+    .catch(async (error: unknown) => {
+      if ((await ports.records.get("object-journal", id)) !== undefined) throw error;
+    });
+}
+
+async function carryOut(artifacts: Artifacts, step: JournalStep): Promise<void> {
+  if (step.do === "move") await artifacts.move(step.from, step.to);
+  else await artifacts.write(step.to, once(step.text), { contentType: step.contentType });
+}
+
+async function* once(text: string): AsyncIterable<Uint8Array> {
+  yield new TextEncoder().encode(text);
+}
+
+/** Where an object goes when its record is deleted softly: same bucket, key under `deleted/` (behaviour 77). */
+export function trashAddress(address: ArtifactAddress): ArtifactAddress {
+  return { bucket: address.bucket, key: `deleted/${address.key}` };
+}

@@ -1,0 +1,39 @@
+import { DomainError } from "../errors.ts";
+import type { Change, Records } from "../ports/records.ts";
+import type { Signer } from "../ports/signer.ts";
+import type { Link } from "./link.ts";
+
+export interface ClaimPorts {
+  readonly records: Records;
+  readonly signer: Signer;
+}
+
+export type LinkOwner = { readonly kind: "image" | "recipe"; readonly id: string };
+
+function claimId(signer: Signer, owner: LinkOwner, link: Link): string {
+  return `${owner.kind}:${signer.digest(link.path)}`;
+}
+
+/**
+ * The change that takes a link's path for a record; it belongs into the record's own commit.
+ * @throws `invalid` when another live record of the kind has the path (behaviour 50, 115).
+ */
+export async function claimLink(ports: ClaimPorts, owner: LinkOwner, link: Link): Promise<Change> {
+  const id = claimId(ports.signer, owner, link);
+  const held = await ports.records.get("link-claim", id);
+  if (held !== undefined)
+    throw new DomainError(
+      "invalid",
+      `The link path ${link.path} matches the link path for the IMS ${owner.kind} record ${held.value.owner}.`,
+    );
+  return { op: "insert", kind: "link-claim", id, value: { id, path: link.path, owner: owner.id } };
+}
+
+/** The change that gives a link's path back, or nothing when the record does not hold it. */
+export async function releaseLink(ports: ClaimPorts, owner: LinkOwner, link: Link | null): Promise<Change[]> {
+  if (link === null) return [];
+  const id = claimId(ports.signer, owner, link);
+  const held = await ports.records.get("link-claim", id);
+  if (held?.value.owner !== owner.id) return [];
+  return [{ op: "remove", kind: "link-claim", id, version: held.version }];
+}

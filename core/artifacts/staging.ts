@@ -1,0 +1,43 @@
+import type { ArtifactInfo, WriteOptions } from "../ports/artifacts.ts";
+import type { Ports } from "../ports/index.ts";
+
+/** Uploads wait here, unseen by clients, until a commit gives them their name. */
+const STAGING_PREFIX = "uploads/";
+
+/** What a client says of the bytes it sends; checked against what arrives. Digests are lower-case hex. */
+export type UploadExpectation = NonNullable<WriteOptions["expect"]>;
+
+interface StageOptions extends UploadExpectation {
+  readonly contentType: string;
+  readonly maxBytes: number;
+}
+
+/** Stores an upload under a name of its own, so that two uploads of one thing never mix. */
+export async function stageUpload(
+  ports: Pick<Ports, "artifacts" | "ids">,
+  bucket: string,
+  source: AsyncIterable<Uint8Array>,
+  { contentType, maxBytes, ...expect }: StageOptions,
+): Promise<ArtifactInfo> {
+  const address = { bucket, key: `${STAGING_PREFIX}${ports.ids.uuid()}` };
+  return await ports.artifacts.write(address, source, { contentType, maxBytes, expect });
+}
+
+export async function discardStaged(ports: Pick<Ports, "artifacts">, staged: ArtifactInfo): Promise<void> {
+  await ports.artifacts.remove({ bucket: staged.bucket, key: staged.key });
+}
+
+/** Removes uploads whose request died before its commit. Answers how many. */
+export async function sweepStaging(
+  ports: Pick<Ports, "artifacts" | "records">,
+  bucket: string,
+  olderThan: number,
+): Promise<number> {
+  let swept = 0;
+  for await (const info of ports.artifacts.list(bucket, STAGING_PREFIX)) {
+    if (Date.parse(info.modified) >= olderThan) continue;
+    await ports.artifacts.remove(info);
+    swept += 1;
+  }
+  return swept;
+}

@@ -1,0 +1,37 @@
+import { type JournalStep, trashAddress } from "../artifacts/journal.ts";
+import { addressOf, type Link, linkTo } from "../artifacts/link.ts";
+import { MANIFEST_TYPE, manifestEntry, manifestText, readManifest } from "../artifacts/manifest.ts";
+import type { ArtifactAddress } from "../ports/artifacts.ts";
+import type { Ports } from "../ports/index.ts";
+import type { Image } from "./image.ts";
+
+/**
+ * What happens to an image's objects when it goes to the trash (behaviour 76 to 82): each moves under `deleted/`, and a
+ * `deleted_manifest.json` says where they are. Without a readable manifest nothing moves and the link stays. Unlike the
+ * original (behaviour 83) an artifact without md5 is listed too, so that it comes back.
+ */
+export async function imageDeparture(
+  ports: Pick<Ports, "artifacts" | "clock">,
+  bucket: string,
+  image: Image,
+): Promise<{ readonly link: Link | null; readonly objects: JournalStep[] }> {
+  if (image.link === null) return { link: null, objects: [] };
+  const manifest = await readManifest(ports.artifacts, image.link);
+  if (manifest === undefined) return { link: image.link, objects: [] };
+  const parts = [...manifest.artifacts, { type: MANIFEST_TYPE, md5: undefined, link: image.link }];
+  const entries = [];
+  const objects: JournalStep[] = [];
+  for (const part of parts) {
+    const from = addressOf(part.link);
+    const info = await ports.artifacts.stat(from);
+    if (info === undefined) continue;
+    const to = trashAddress(from);
+    const { type, link } = manifestEntry(part.type, { ...info, ...to });
+    entries.push({ type, ...(part.md5 === undefined ? {} : { md5: part.md5 }), link });
+    objects.push({ do: "move", from, to });
+  }
+  const to: ArtifactAddress = { bucket, key: `deleted/${image.id}/deleted_manifest.json` };
+  const text = manifestText(entries, ports.clock.now());
+  objects.push({ do: "write", to, contentType: "application/json", text });
+  return { link: linkTo(to, ""), objects };
+}

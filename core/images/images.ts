@@ -1,0 +1,103 @@
+import type { Arch } from "../arch.ts";
+import type { Link } from "../artifacts/link.ts";
+import { changeLink, type WantedLink } from "../artifacts/link-change.ts";
+import { releaseLink } from "../artifacts/link-claim.ts";
+import { checkManifest } from "../artifacts/manifest.ts";
+import { getStored, isoTime, listValues } from "../collection.ts";
+import { changeSides, type Departure, forEachRecord } from "../deleted/trash.ts";
+import type { Ports } from "../ports/index.ts";
+import { reapply } from "../retry.ts";
+import type { Settings } from "../settings.ts";
+import type { Image } from "./image.ts";
+import { imageDeparture } from "./image-departure.ts";
+
+export interface NewImage {
+  readonly name: string;
+  readonly link: WantedLink | null;
+  readonly arch: Arch;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export type MetadataPatch =
+  | { readonly operation: "set"; readonly key: string; readonly value?: string | undefined }
+  | { readonly operation: "remove"; readonly key: string; readonly value?: string | undefined };
+
+export interface ImagePatch {
+  readonly link?: WantedLink | undefined;
+  readonly arch?: Arch | undefined;
+  readonly metadata?: MetadataPatch | undefined;
+}
+
+export interface Images {
+  list(): Promise<Image[]>;
+  get(id: string): Promise<Image>;
+  /** @throws `invalid` or `bad-request` when the manifest is not usable or another image has it. */
+  create(wanted: NewImage): Promise<Image>;
+  /** All or nothing. @throws `conflict` for another link than the image has already. */
+  update(id: string, patch: ImagePatch): Promise<Image>;
+  /** To the trash, its artifacts with it. */
+  remove(id: string): Promise<void>;
+  removeAll(): Promise<void>;
+}
+
+export function createImages(ports: Ports, settings: Settings): Images {
+  const { records, artifacts, clock, ids } = ports;
+  const check = (link: Link) => checkManifest(artifacts, link);
+
+  async function create(wanted: NewImage): Promise<Image> {
+    const id = ids.uuid();
+    const created = isoTime(clock.now());
+    return await reapply(ports, async () => {
+      const { link, changes } = await changeLink(ports, { kind: "image", id }, null, wanted.link, check);
+      const { name, arch, metadata } = wanted;
+      const value: Image = { id, created, name, link, arch, metadata: { ...metadata } };
+      await records.commit([{ op: "insert", kind: "image", id, value }, ...changes]);
+      return value;
+    });
+  }
+
+  async function update(id: string, patch: ImagePatch): Promise<Image> {
+    return await reapply(ports, async () => {
+      const { value: old, version } = await getStored(records, "image", id);
+      const { link, changes } = await changeLink(ports, { kind: "image", id }, old.link, patch.link, check);
+      const metadata = patchMetadata(old.metadata, patch.metadata);
+      const value: Image = { ...old, link, metadata, arch: patch.arch ?? old.arch };
+      await records.commit([{ op: "replace", kind: "image", id, version, value }, ...changes]);
+      return value;
+    });
+  }
+
+  async function depart(id: string, deleted: string): Promise<Departure> {
+    const live = await getStored(records, "image", id);
+    const { link, objects } = await imageDeparture(ports, settings.buckets.images, live.value);
+    return {
+      changes: [
+        { op: "remove", kind: "image", id, version: live.version },
+        { op: "insert", kind: "deleted-image", id, value: { ...live.value, link, deleted } },
+        ...(await releaseLink(ports, { kind: "image", id }, live.value.link)),
+      ],
+      objects,
+    };
+  }
+
+  const remove = (id: string) => changeSides(ports, id, (now) => depart(id, now));
+
+  return {
+    list: () => listValues(records, "image"),
+    get: async (id) => (await getStored(records, "image", id)).value,
+    create,
+    update,
+    remove,
+    removeAll: () => forEachRecord(ports, "image", remove),
+  };
+}
+
+/** Behaviour 70 and 71: a missing value is empty, removing an unknown key changes nothing. */
+function patchMetadata(
+  metadata: Readonly<Record<string, string>>,
+  patch: MetadataPatch | undefined,
+): Record<string, string> {
+  if (patch === undefined) return { ...metadata };
+  if (patch.operation === "set") return { ...metadata, [patch.key]: patch.value ?? "" };
+  return Object.fromEntries(Object.entries(metadata).filter(([key]) => key !== patch.key));
+}

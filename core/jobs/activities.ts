@@ -1,0 +1,33 @@
+import { isoTime } from "../collection.ts";
+import type { Change, Stored } from "../ports/records.ts";
+import type { Settings } from "../settings.ts";
+import type { JobActivity } from "./activity.ts";
+import type { Job } from "./job.ts";
+
+export function queued(id: string, now: number): JobActivity {
+  return { id, state: "queued", attempt: 0, since: isoTime(now) };
+}
+
+/** Objects of a job that made no image go; `success` keeps them. */
+function discardOf(job: Job, settings: Settings): JobActivity["discard"] {
+  if (job.resultant_image_id === job.planned_image_id) return undefined;
+  return { bucket: settings.buckets.images, prefix: `${job.planned_image_id}/` };
+}
+
+/** The change that has whatever a job still runs or holds stopped and cleaned; it belongs into the job's own commit. */
+export function releaseChanges(
+  activity: Stored<"job-activity">,
+  job: Job,
+  settings: Settings,
+  now: number,
+): Change[] {
+  if (activity.value.state === "releasing") return [];
+  const discard = discardOf(job, settings);
+  const value: JobActivity = {
+    ...activity.value,
+    state: "releasing",
+    since: isoTime(now),
+    ...(discard === undefined ? {} : { discard }),
+  };
+  return [{ op: "replace", kind: "job-activity", id: activity.id, version: activity.version, value }];
+}

@@ -1,0 +1,60 @@
+import { addressOf, type Link } from "../artifacts/link.ts";
+import { readManifest, requireObject, ROOTFS_TYPE } from "../artifacts/manifest.ts";
+import { DomainError } from "../errors.ts";
+import type { Ports } from "../ports/index.ts";
+import type { JobFacts, JobRequest } from "./new-job.ts";
+
+type SourceFacts = Pick<JobFacts, "arch" | "source" | "recipe_require_dkms">;
+
+/** What a job builds from or customizes, checked in the original's order (behaviour 143 to 146). */
+export async function findJobSource(ports: Ports, request: JobRequest): Promise<SourceFacts> {
+  return request.job_type === "create"
+    ? await fromRecipe(ports, request.artifact_id)
+    : await fromImage(ports, request.artifact_id);
+}
+
+async function fromRecipe(ports: Ports, id: string): Promise<SourceFacts> {
+  const recipe = (await ports.records.get("recipe", id))?.value;
+  if (recipe === undefined) throw noSuch("recipe", id);
+  const link = requireLink("recipe", id, recipe.link);
+  await requireObject(ports.artifacts, link);
+  const { arch, recipe_type, template_dictionary, require_dkms } = recipe;
+  return { arch, source: { link, recipe_type, template_dictionary }, recipe_require_dkms: require_dkms };
+}
+
+async function fromImage(ports: Ports, id: string): Promise<SourceFacts> {
+  const image = (await ports.records.get("image", id))?.value;
+  if (image === undefined) throw noSuch("image", id);
+  const link = requireLink("image", id, image.link);
+  await requireObject(ports.artifacts, link);
+  await requireObject(ports.artifacts, await findRootfs(ports, link));
+  return { arch: image.arch, source: { link } };
+}
+
+async function findRootfs(ports: Ports, link: Link): Promise<Link> {
+  const manifest = await readManifest(ports.artifacts, link);
+  if (manifest === undefined)
+    throw new DomainError("bad-request", "The manifest.json file is corrupt or invalid.");
+  const rootfs = manifest.artifacts.filter(({ type }) => type.startsWith(ROOTFS_TYPE));
+  const [only] = rootfs;
+  if (only === undefined || rootfs.length > 1)
+    throw new DomainError(
+      "bad-request",
+      `The image's manifest names ${rootfs.length} rootfs artifacts instead of one.`,
+    );
+  return only.link;
+}
+
+function requireLink(kind: string, id: string, link: Link | null): Link {
+  if (link === null)
+    throw new DomainError("bad-request", `The IMS ${kind} record ${id} does not have an artifact_link.`);
+  addressOf(link);
+  return link;
+}
+
+function noSuch(kind: string, id: string): DomainError {
+  return new DomainError(
+    "bad-request",
+    `Invalid artifact_id value in job request. No IMS ${kind} record found matching id=${id}.`,
+  );
+}

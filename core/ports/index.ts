@@ -1,0 +1,20 @@
+import type { Artifacts } from "./artifacts.ts";
+import type { Clock } from "./clock.ts";
+import type { Ids } from "./ids.ts";
+import type { JobLogs } from "./job-logs.ts";
+import type { JobRunner } from "./job-runner.ts";
+import type { Records } from "./records.ts";
+import type { Signer } from "./signer.ts";
+import type { Telemetry } from "./telemetry.ts";
+
+/** Everything core needs of the world. */
+export interface Ports {
+  readonly records: Records;
+  readonly artifacts: Artifacts;
+  readonly logs: JobLogs;
+  readonly runner: JobRunner;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly signer: Signer;
+  readonly telemetry: Telemetry;
+}

@@ -1,0 +1,110 @@
+import type { Arch } from "../arch.ts";
+import { trashAddress } from "../artifacts/journal.ts";
+import { addressOf, type Link, linkTo } from "../artifacts/link.ts";
+import { changeLink, type WantedLink } from "../artifacts/link-change.ts";
+import { releaseLink } from "../artifacts/link-claim.ts";
+import { requireObject } from "../artifacts/manifest.ts";
+import { getStored, isoTime, listValues } from "../collection.ts";
+import { changeSides, type Departure, forEachRecord } from "../deleted/trash.ts";
+import type { Artifacts } from "../ports/artifacts.ts";
+import type { Ports } from "../ports/index.ts";
+import { reapply } from "../retry.ts";
+import type { Recipe, TemplateEntry } from "./recipe.ts";
+
+export interface NewRecipe {
+  readonly name: string;
+  readonly recipe_type: Recipe["recipe_type"];
+  readonly linux_distribution: Recipe["linux_distribution"];
+  readonly link: WantedLink | null;
+  readonly template_dictionary: readonly TemplateEntry[];
+  readonly require_dkms: boolean;
+  readonly arch: Arch;
+}
+
+export interface RecipePatch {
+  readonly link?: WantedLink | undefined;
+  readonly template_dictionary?: readonly TemplateEntry[] | undefined;
+  readonly require_dkms?: boolean | undefined;
+  readonly arch?: Arch | undefined;
+}
+
+export interface Recipes {
+  list(): Promise<Recipe[]>;
+  get(id: string): Promise<Recipe>;
+  /** @throws `invalid` when the link's object does not exist or another recipe has it. */
+  create(wanted: NewRecipe): Promise<Recipe>;
+  /** All or nothing. @throws `conflict` for another link than the recipe has already. */
+  update(id: string, patch: RecipePatch): Promise<Recipe>;
+  /** To the trash, its archive with it. */
+  remove(id: string): Promise<void>;
+  removeAll(): Promise<void>;
+}
+
+export function createRecipes(ports: Ports): Recipes {
+  const { records, artifacts, clock, ids } = ports;
+  const check = (link: Link) => requireObject(artifacts, link);
+
+  async function create(wanted: NewRecipe): Promise<Recipe> {
+    const id = ids.uuid();
+    const created = isoTime(clock.now());
+    return await reapply(ports, async () => {
+      const { link, changes } = await changeLink(ports, { kind: "recipe", id }, null, wanted.link, check);
+      const value = { ...wanted, id, created, link, template_dictionary: [...wanted.template_dictionary] };
+      await records.commit([{ op: "insert", kind: "recipe", id, value }, ...changes]);
+      return value;
+    });
+  }
+
+  async function update(id: string, patch: RecipePatch): Promise<Recipe> {
+    return await reapply(ports, async () => {
+      const { value: old, version } = await getStored(records, "recipe", id);
+      const { link, changes } = await changeLink(ports, { kind: "recipe", id }, old.link, patch.link, check);
+      const value: Recipe = {
+        ...old,
+        link,
+        arch: patch.arch ?? old.arch,
+        require_dkms: patch.require_dkms ?? old.require_dkms,
+        template_dictionary: [...(patch.template_dictionary ?? old.template_dictionary)],
+      };
+      await records.commit([{ op: "replace", kind: "recipe", id, version, value }, ...changes]);
+      return value;
+    });
+  }
+
+  async function depart(id: string, deleted: string): Promise<Departure> {
+    const live = await getStored(records, "recipe", id);
+    const { link, objects } = await archiveDeparture(artifacts, live.value.link);
+    return {
+      changes: [
+        { op: "remove", kind: "recipe", id, version: live.version },
+        { op: "insert", kind: "deleted-recipe", id, value: { ...live.value, link, deleted } },
+        ...(await releaseLink(ports, { kind: "recipe", id }, live.value.link)),
+      ],
+      objects,
+    };
+  }
+
+  const remove = (id: string) => changeSides(ports, id, (now) => depart(id, now));
+
+  return {
+    list: () => listValues(records, "recipe"),
+    get: async (id) => (await getStored(records, "recipe", id)).value,
+    create,
+    update,
+    remove,
+    removeAll: () => forEachRecord(ports, "recipe", remove),
+  };
+}
+
+/** An archive that is gone keeps its link (behaviour 123); the link of one that moves gets its real ETag (121). */
+async function archiveDeparture(
+  artifacts: Artifacts,
+  link: Link | null,
+): Promise<Pick<Departure, "objects"> & { readonly link: Link | null }> {
+  if (link === null) return { link, objects: [] };
+  const from = addressOf(link);
+  const info = await artifacts.stat(from);
+  if (info === undefined) return { link, objects: [] };
+  const to = trashAddress(from);
+  return { link: linkTo(to, info.etag), objects: [{ do: "move", from, to }] };
+}
