@@ -31,3 +31,14 @@ export function releaseChanges(
   };
   return [{ op: "replace", kind: "job-activity", id: activity.id, version: activity.version, value }];
 }
+
+/** Takes note that an agent was heard: at most twice per interval (in seconds), so that chatty agents cost nothing. */
+export function heartbeat(activity: Stored<"job-activity">, now: number, interval: number): Change[] {
+  const fresh = Date.parse(activity.value.last_seen ?? "") > now - interval * 500;
+  if (fresh && activity.value.state === "running") return [];
+  const since = activity.value.state === "running" ? activity.value.since : isoTime(now);
+  const value = { ...activity.value, state: "running" as const, since, last_seen: isoTime(now) };
+  return [
+    { op: "replace", kind: "job-activity", id: activity.id, version: activity.version, value } as const,
+  ];
+}

@@ -1,0 +1,59 @@
+import { sweepStaging } from "./artifacts/staging.ts";
+import { settleAllJournals } from "./deleted/trash.ts";
+import { createImageArtifacts, type ImageArtifacts } from "./images/image-artifacts.ts";
+import { createImages, type Images } from "./images/images.ts";
+import { type AgentIdentity, authenticateAgent } from "./jobs/agent-tokens.ts";
+import { type Agents, createAgents } from "./jobs/agents.ts";
+import { createJobs, type Jobs } from "./jobs/jobs.ts";
+import { createReconciler, type Reconciler } from "./jobs/reconcile.ts";
+import { createJobLogReader, type JobLogReader } from "./jobs/read-log.ts";
+import type { Ports } from "./ports/index.ts";
+import { createPublicKeys, type PublicKeys } from "./public-keys/public-keys.ts";
+import { createRecipeArchives, type RecipeArchives } from "./recipes/recipe-archives.ts";
+import { createRecipes, type Recipes } from "./recipes/recipes.ts";
+import type { Settings } from "./settings.ts";
+
+/** Everything the service can do, without a word about HTTP. */
+export interface Ims {
+  readonly publicKeys: PublicKeys;
+  readonly recipes: Recipes;
+  readonly recipeArchives: RecipeArchives;
+  readonly images: Images;
+  readonly imageArtifacts: ImageArtifacts;
+  readonly jobs: Jobs;
+  readonly jobLogs: JobLogReader;
+  readonly agents: Agents;
+  readonly reconciler: Reconciler;
+  /** @throws `unauthenticated` */
+  authenticateAgent(jobId: string, token: string | undefined): AgentIdentity;
+  /** Proves that records and objects can be stored now. @throws `unavailable` or `storage-full` */
+  checkStorage(): Promise<void>;
+  /** Finishes what a crash left half done: pending object moves, uploads that nobody will complete. */
+  recover(): Promise<void>;
+}
+
+/** Uploads that are older cannot belong to a request that still runs. */
+const STALE_UPLOAD_MS = 24 * 3_600_000;
+
+/** `wake` is called when a job may be due for launching or cleaning; the next reconciliation need not wait then. */
+export function createIms(ports: Ports, settings: Settings, wake: () => void = () => undefined): Ims {
+  return {
+    publicKeys: createPublicKeys(ports),
+    recipes: createRecipes(ports),
+    recipeArchives: createRecipeArchives(ports, settings),
+    images: createImages(ports, settings),
+    imageArtifacts: createImageArtifacts(ports),
+    jobs: createJobs(ports, settings, wake),
+    jobLogs: createJobLogReader(ports),
+    agents: createAgents(ports, settings, wake),
+    reconciler: createReconciler(ports, settings),
+    authenticateAgent: (jobId, token) => authenticateAgent(ports.signer, jobId, token),
+    async checkStorage() {
+      await Promise.all([ports.records.check(), ports.artifacts.check()]);
+    },
+    async recover() {
+      await settleAllJournals(ports);
+      await sweepStaging(ports, settings.buckets.recipes, ports.clock.now() - STALE_UPLOAD_MS);
+    },
+  };
+}

@@ -1,0 +1,107 @@
+import type { Ports } from "../ports/index.ts";
+import { reapply } from "../retry.ts";
+import type { Settings } from "../settings.ts";
+import type { AgentFailure, AgentFinish, AgentReport, ImagePart, UploadTarget } from "./agent-messages.ts";
+import { createAgentGuard, gone } from "./agent-guard.ts";
+import type { AgentIdentity } from "./agent-tokens.ts";
+import { heartbeat } from "./activities.ts";
+import { finishImage } from "./finish-image.ts";
+import type { Job } from "./job.ts";
+import { failJob } from "./job-endings.ts";
+import { createPlan } from "./make-plan.ts";
+import type { Plan } from "./plan.ts";
+import { recipeDownload } from "./recipe-download.ts";
+import { isTerminal } from "./status.ts";
+import { reported } from "./transitions.ts";
+
+/**
+ * What a job's agent may ask and say. Each call throws `gone` once the job is over or deleted, or a newer attempt has
+ * begun: the agent then destroys its own work.
+ */
+export interface Agents {
+  plan(agent: AgentIdentity): Promise<Plan>;
+  report(agent: AgentIdentity, report: AgentReport): Promise<void>;
+  /** Appends to this attempt's log and answers its size. @throws `conflict` for a gap. */
+  appendLog(agent: AgentIdentity, offset: number, bytes: Uint8Array): Promise<number>;
+  logSize(agent: AgentIdentity): Promise<number>;
+  uploadTarget(agent: AgentIdentity, part: ImagePart): Promise<UploadTarget>;
+  /** Stores manifest, image record and the job's success; safe to repeat. @throws `invalid` when an upload is not there. */
+  finish(agent: AgentIdentity, message: AgentFinish): Promise<void>;
+  fail(agent: AgentIdentity, failure: AgentFailure): Promise<void>;
+}
+
+/** Last lines of a log are taken for so long after the job has ended. */
+const LOG_GRACE_MS = 600_000;
+
+export function createAgents(ports: Ports, settings: Settings, wake: () => void): Agents {
+  const { records, artifacts, logs, clock } = ports;
+
+  const { current, working } = createAgentGuard(records);
+
+  async function report(agent: AgentIdentity, message: AgentReport): Promise<void> {
+    await reapply(ports, async () => {
+      const { job, activity } = await working(agent);
+      const value = reported(job.value, message, clock.now());
+      const change =
+        value === undefined
+          ? []
+          : [{ op: "replace", kind: "job", id: job.id, version: job.version, value } as const];
+      await records.commit([...change, ...heartbeat(activity, clock.now(), settings.jobs.heartbeatSeconds)]);
+    });
+  }
+
+  return {
+    async plan(agent) {
+      const { job } = await working(agent);
+      return createPlan(job.value, agent.attempt, await recipeDownload(ports, settings, job.value), settings);
+    },
+    report,
+    async appendLog(agent, offset, bytes) {
+      const { job } = await current(agent);
+      if (endedBefore(job.value, clock.now() - LOG_GRACE_MS)) throw gone();
+      return await logs.append(agent.jobId, agent.attempt, offset, bytes);
+    },
+    async logSize(agent) {
+      await current(agent);
+      return await logs.size(agent.jobId, agent.attempt);
+    },
+    async uploadTarget(agent, part) {
+      const { job } = await working(agent);
+      const address = { bucket: settings.buckets.images, key: `${job.value.planned_image_id}/${part}` };
+      const { url, expires_at } = await artifacts.signUrl("PUT", address, settings.jobs.signedUrlSeconds);
+      return { method: "PUT", headers: uploadHeaders(job.value), url, expires_at };
+    },
+    async finish(agent, message) {
+      await reapply(ports, async () => {
+        const { job } = await current(agent);
+        if (job.value.status === "success") return;
+        await finishImage(ports, settings, (await working(agent)).job.value, message);
+      });
+      wake();
+    },
+    async fail(agent, failure) {
+      await reapply(ports, async () => {
+        const { job } = await current(agent);
+        if (job.value.status === "error") return;
+        await working(agent);
+        await failJob(ports, settings, agent.jobId, failure);
+      });
+      wake();
+    },
+  };
+}
+
+/** User metadata that clients of the original look for on an image's objects. */
+function uploadHeaders(job: Job): Record<string, string> {
+  return {
+    "x-amz-meta-x-shasta-ims-image-id": job.planned_image_id,
+    "x-amz-meta-x-shasta-ims-image-name": encodeURIComponent(job.image_root_archive_name),
+    "x-amz-meta-x-shasta-ims-job-id": job.id,
+  };
+}
+
+function endedBefore(job: Job, time: number): boolean {
+  if (!isTerminal(job.status)) return false;
+  const ended = job.progress?.phases.at(-1)?.ended;
+  return ended !== undefined && Date.parse(ended) < time;
+}

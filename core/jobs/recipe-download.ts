@@ -1,0 +1,21 @@
+import { settleJournal, trashAddress } from "../artifacts/journal.ts";
+import { addressOf } from "../artifacts/link.ts";
+import { DomainError } from "../errors.ts";
+import type { Ports } from "../ports/index.ts";
+import type { Settings } from "../settings.ts";
+import type { Job } from "./job.ts";
+import type { Download } from "./plan.ts";
+
+/** Where the agent fetches the job's recipe from, and how it knows that it got it whole. @throws `invalid` when it is gone. */
+export async function recipeDownload(ports: Ports, settings: Settings, job: Job): Promise<Download> {
+  await settleJournal(ports, job.artifact_id);
+  const address = addressOf(job.source.link);
+  // Deleting the recipe does not touch the job (behaviour 170): its archive may have gone to the trash meanwhile.
+  const info = (await ports.artifacts.stat(address)) ?? (await ports.artifacts.stat(trashAddress(address)));
+  if (info === undefined)
+    throw new DomainError("invalid", `The recipe's archive ${job.source.link.path} is gone.`);
+  const { url } = await ports.artifacts.signUrl("GET", info, settings.jobs.signedUrlSeconds);
+  const { size, sha256 } = info;
+  const md5 = info.md5 ?? info.metadata["md5sum"];
+  return { url, size, ...(md5 === undefined ? {} : { md5 }), ...(sha256 === undefined ? {} : { sha256 }) };
+}
