@@ -1,0 +1,15 @@
+import { AgentFinish } from "../../core/jobs/agent-messages.ts";
+import { endpoint } from "../http/endpoint.ts";
+
+export default endpoint({
+  operation: "post_agent_finish",
+  summary: "Turn the uploaded artifacts into an image",
+  tag: "agent",
+  method: "post",
+  path: "/agent/jobs/{job_id}/finish",
+  role: "agent",
+  internal: true,
+  body: AgentFinish,
+  status: 204,
+  run: ({ ims, agent, body }) => ims.agents.finish(agent, body),
+});

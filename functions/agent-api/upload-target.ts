@@ -1,0 +1,20 @@
+import * as v from "valibot";
+import { ImagePart, UploadTarget } from "../../core/jobs/agent-messages.ts";
+import { notFound } from "../../core/errors.ts";
+import { endpoint } from "../http/endpoint.ts";
+
+export default endpoint({
+  operation: "post_agent_upload_target",
+  summary: "Where to put one of the image's artifacts",
+  tag: "agent",
+  method: "post",
+  path: "/agent/jobs/{job_id}/artifacts/{part}/upload",
+  role: "agent",
+  internal: true,
+  returns: UploadTarget,
+  status: 200,
+  async run({ ims, agent, params }) {
+    if (!v.is(ImagePart, params.part)) throw notFound();
+    return await ims.agents.uploadTarget(agent, params.part);
+  },
+});

@@ -1,0 +1,145 @@
+import * as v from "valibot";
+import { SQUASHFS_COMPRESSIONS } from "../core/jobs/plan.ts";
+import type { Settings } from "../core/settings.ts";
+
+/** What the service reads from its environment. This file is its only reader. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  /** Folder of everything that is stored locally. */
+  readonly data: string;
+  readonly secretFile: string;
+  /** Where agents find the service; absent: where it listens. */
+  readonly agentUrl: string | undefined;
+  readonly logLevel: "info" | "warn" | "error";
+  readonly settings: Settings;
+}
+
+/** Everything that is wrong with the environment, one line each. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+const wholeNumber = (min: number, max: number) =>
+  v.pipe(
+    v.string(),
+    v.regex(/^\d{1,15}$/u, "is not a whole number"),
+    v.transform(Number),
+    v.minValue(min, `is less than ${min}`),
+    v.maxValue(max, `is more than ${max}`),
+  );
+
+const bucket = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/u, "is not a bucket name"));
+const text = v.pipe(v.string(), v.minLength(1, "is empty"));
+const words = <const W extends readonly [string, ...string[]]>(all: W) =>
+  v.picklist(all, `is none of ${all.join(", ")}`);
+
+const Environment = v.object({
+  IMS_HOST: v.optional(text, "127.0.0.1"),
+  IMS_PORT: v.optional(wholeNumber(0, 65_535), "9100"),
+  IMS_DATA: v.optional(text, "./data"),
+  IMS_SECRET_FILE: v.optional(text),
+  IMS_AUTH: v.optional(words(["none"]), "none"),
+  IMS_RECORDS: v.optional(words(["sqlite"]), "sqlite"),
+  IMS_ARTIFACTS: v.optional(words(["files"]), "files"),
+  IMS_JOBS: v.optional(words(["local"]), "local"),
+  IMS_AGENT_URL: v.optional(v.pipe(v.string(), v.url("is not a URL"))),
+  IMS_LOG_LEVEL: v.optional(words(["info", "warn", "error"]), "info"),
+  IMS_MAX_JOBS: v.optional(wholeNumber(0, 10_000), "2"),
+  IMS_REPO_WAIT_SECONDS: v.optional(wholeNumber(0, 86_400), "500"),
+  IMS_MAX_ARCHIVE_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(1024 ** 3)),
+  IMS_MAX_RECIPE_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(4 * 1024 ** 3)),
+  IMS_SQUASHFS_COMPRESSION: v.optional(words(SQUASHFS_COMPRESSIONS), "zstd"),
+  IMS_SQUASHFS_LEVEL: v.optional(wholeNumber(1, 22)),
+  IMS_SQUASHFS_PROCESSORS: v.optional(wholeNumber(1, 4096)),
+  S3_IMS_BUCKET: v.optional(bucket, "ims"),
+  S3_BOOT_IMAGES_BUCKET: v.optional(bucket, "boot-images"),
+  DEFAULT_IMS_IMAGE_SIZE: v.optional(wholeNumber(1, 1_000_000), "60"),
+  DEFAULT_IMS_JOB_MEM_SIZE: v.optional(wholeNumber(1, 1_000_000), "8"),
+  DEFAULT_IMS_JOB_NAMESPACE: v.optional(text, "ims"),
+  JOB_ENABLE_DKMS: v.optional(
+    v.pipe(
+      v.string(),
+      v.transform((word) => word.toLowerCase() !== "false"),
+    ),
+    "true",
+  ),
+  JOB_CUSTOMER_ACCESS_SUBNET_NAME: v.optional(text, "cmn"),
+  JOB_CUSTOMER_ACCESS_NETWORK_DOMAIN: v.optional(text, "shasta.local"),
+});
+type Environment = v.InferOutput<typeof Environment>;
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/u;
+const SIGNED_URL_SECONDS = 7200;
+const RECIPE_ENTRIES = 100_000;
+const AGENT_HEARTBEAT_SECONDS = 5;
+/** Design promise: a dead local agent is a terminal error within 30 s. */
+const AGENT_SILENCE_SECONDS = 25;
+
+/**
+ * The configuration that the environment describes; none at all gives a service on loopback with storage under `./data`.
+ * @throws {@link ConfigError} naming every variable that is wrong.
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>, arch: string): Config {
+  const result = v.safeParse(Environment, environment, { abortEarly: false });
+  const problems = result.success ? [] : result.issues.map((issue) => describe(issue));
+  if (result.success && !LOOPBACK.test(result.output.IMS_HOST))
+    problems.push(offLoopback(result.output.IMS_HOST));
+  if (!result.success || problems.length > 0)
+    throw new ConfigError(
+      `The configuration cannot be used:\n${problems.map((line) => `  ${line}`).join("\n")}`,
+    );
+  return toConfig(result.output, arch);
+}
+
+function describe(issue: v.InferIssue<typeof Environment>): string {
+  return `${v.getDotPath(issue) ?? "?"} ${issue.message}`;
+}
+
+function offLoopback(host: string): string {
+  return (
+    `IMS_HOST=${host} is not a loopback address, and without authentication (IMS_AUTH=none) this service listens on ` +
+    "loopback only. Leave IMS_HOST at 127.0.0.1 and reach it through an SSH tunnel or an authenticating proxy."
+  );
+}
+
+function toConfig(env: Environment, arch: string): Config {
+  return {
+    host: env.IMS_HOST,
+    port: env.IMS_PORT,
+    data: env.IMS_DATA,
+    secretFile: env.IMS_SECRET_FILE ?? `${env.IMS_DATA}/secret`,
+    agentUrl: env.IMS_AGENT_URL,
+    logLevel: env.IMS_LOG_LEVEL,
+    settings: {
+      buckets: { recipes: env.S3_IMS_BUCKET, images: env.S3_BOOT_IMAGES_BUCKET },
+      uploads: { maxArchiveBytes: env.IMS_MAX_ARCHIVE_BYTES },
+      jobs: jobSettings(env, arch),
+    },
+  };
+}
+
+function jobSettings(env: Environment, arch: string): Settings["jobs"] {
+  return {
+    maxRunning: env.IMS_MAX_JOBS,
+    heartbeatSeconds: AGENT_HEARTBEAT_SECONDS,
+    silenceSeconds: AGENT_SILENCE_SECONDS,
+    maxLaunches: 3,
+    repositoryWaitSeconds: env.IMS_REPO_WAIT_SECONDS,
+    recipeLimits: { maxBytes: env.IMS_MAX_RECIPE_BYTES, maxEntries: RECIPE_ENTRIES },
+    pack: {
+      compression: env.IMS_SQUASHFS_COMPRESSION,
+      ...(env.IMS_SQUASHFS_LEVEL === undefined ? {} : { level: env.IMS_SQUASHFS_LEVEL }),
+      ...(env.IMS_SQUASHFS_PROCESSORS === undefined ? {} : { processors: env.IMS_SQUASHFS_PROCESSORS }),
+    },
+    signedUrlSeconds: SIGNED_URL_SECONDS,
+    defaults: {
+      buildEnvSize: env.DEFAULT_IMS_IMAGE_SIZE,
+      jobMemSize: env.DEFAULT_IMS_JOB_MEM_SIZE,
+      namespace: env.DEFAULT_IMS_JOB_NAMESPACE,
+      enableDkms: env.JOB_ENABLE_DKMS,
+    },
+    domain: `${env.JOB_CUSTOMER_ACCESS_SUBNET_NAME}.${env.JOB_CUSTOMER_ACCESS_NETWORK_DOMAIN}`,
+    nativeArch: arch === "arm64" ? "aarch64" : "x86_64",
+  };
+}

@@ -1,0 +1,89 @@
+import agentAppendLog from "./agent-api/append-log.ts";
+import agentFail from "./agent-api/fail.ts";
+import agentFinish from "./agent-api/finish.ts";
+import agentLogSize from "./agent-api/log-size.ts";
+import agentPlan from "./agent-api/plan.ts";
+import agentReport from "./agent-api/report.ts";
+import agentUploadTarget from "./agent-api/upload-target.ts";
+import live from "./health/live.ts";
+import ready from "./health/ready.ts";
+import type { Endpoint } from "./http/endpoint.ts";
+import openapi from "./openapi.ts";
+import signedGet from "./signed/get.ts";
+import signedPut from "./signed/put.ts";
+import imagesCreate from "./v3/images/create.ts";
+import imagesDeleteAll from "./v3/images/delete-all.ts";
+import imagesDelete from "./v3/images/delete.ts";
+import imagesGetArtifact from "./v3/images/get-artifact.ts";
+import imagesGet from "./v3/images/get.ts";
+import imagesListArtifacts from "./v3/images/list-artifacts.ts";
+import imagesList from "./v3/images/list.ts";
+import imagesUpdate from "./v3/images/update.ts";
+import jobsCancel from "./v3/jobs/cancel.ts";
+import jobsCreate from "./v3/jobs/create.ts";
+import jobsDeleteAll from "./v3/jobs/delete-all.ts";
+import jobsDelete from "./v3/jobs/delete.ts";
+import jobsGet from "./v3/jobs/get.ts";
+import jobsList from "./v3/jobs/list.ts";
+import jobsLog from "./v3/jobs/log.ts";
+import jobsUpdate from "./v3/jobs/update.ts";
+import keysCreate from "./v3/public-keys/create.ts";
+import keysDeleteAll from "./v3/public-keys/delete-all.ts";
+import keysDelete from "./v3/public-keys/delete.ts";
+import keysGet from "./v3/public-keys/get.ts";
+import keysList from "./v3/public-keys/list.ts";
+import recipesCreate from "./v3/recipes/create.ts";
+import recipesDeleteAll from "./v3/recipes/delete-all.ts";
+import recipesDelete from "./v3/recipes/delete.ts";
+import recipesGetArchive from "./v3/recipes/get-archive.ts";
+import recipesGet from "./v3/recipes/get.ts";
+import recipesList from "./v3/recipes/list.ts";
+import recipesPutArchive from "./v3/recipes/put-archive.ts";
+import recipesUpdate from "./v3/recipes/update.ts";
+import version from "./version.ts";
+
+/** Every endpoint there is. A test fails when a file is missing here. */
+export const ENDPOINTS: readonly Endpoint[] = [
+  keysList,
+  keysCreate,
+  keysDeleteAll,
+  keysGet,
+  keysDelete,
+  recipesList,
+  recipesCreate,
+  recipesDeleteAll,
+  recipesGet,
+  recipesUpdate,
+  recipesDelete,
+  recipesPutArchive,
+  recipesGetArchive,
+  imagesList,
+  imagesCreate,
+  imagesDeleteAll,
+  imagesGet,
+  imagesUpdate,
+  imagesDelete,
+  imagesListArtifacts,
+  imagesGetArtifact,
+  jobsList,
+  jobsCreate,
+  jobsDeleteAll,
+  jobsGet,
+  jobsUpdate,
+  jobsDelete,
+  jobsLog,
+  jobsCancel,
+  live,
+  ready,
+  version,
+  openapi,
+  agentPlan,
+  agentReport,
+  agentAppendLog,
+  agentLogSize,
+  agentUploadTarget,
+  agentFinish,
+  agentFail,
+  signedGet,
+  signedPut,
+];

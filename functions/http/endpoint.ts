@@ -1,0 +1,117 @@
+import type * as v from "valibot";
+import type { AgentIdentity } from "../../core/jobs/agent-tokens.ts";
+import type { Ims } from "../../core/ims.ts";
+import type { Artifacts, ByteRange } from "../../core/ports/artifacts.ts";
+import type { SignedUrlVerifier } from "../../core/ports/signed-urls.ts";
+
+/** Who may call. `agent` is the agent of the very job that the path names; nothing is open unless it says `anyone`. */
+export type Role = "anyone" | "reader" | "admin" | "agent";
+export type Method = "get" | "post" | "put" | "patch" | "delete";
+
+type ParameterNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | ParameterNames<Rest>
+  : never;
+
+/** Path parameters are plain strings, compared exactly (behaviour 13). */
+export type Params<Path extends string> = Readonly<Record<ParameterNames<Path>, string>>;
+
+type Schema = v.GenericSchema | undefined;
+type Output<S extends Schema> = S extends v.GenericSchema ? v.InferOutput<S> : undefined;
+/** What `run` may answer: readonly views of what the schema takes in. */
+type Answer<S extends Schema> = S extends v.GenericSchema ? Frozen<v.InferInput<S>> : void;
+type Frozen<T> = T extends (infer Item)[]
+  ? readonly Frozen<Item>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Frozen<T[K]> }
+    : T;
+
+/** Bytes to send: whole, or the part that the client asked for. */
+export interface Download {
+  readonly size: number;
+  /** Without quotes. Absent for what still grows. */
+  readonly etag?: string;
+  readonly contentType: string;
+  /** Extra headers, such as digests. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly read: (
+    range: ByteRange | undefined,
+  ) => Promise<AsyncIterable<Uint8Array>> | AsyncIterable<Uint8Array>;
+}
+
+/** Bytes that arrive, and what the client says of them. */
+export interface Upload {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  readonly contentType: string | undefined;
+  readonly expect: { readonly size?: number; readonly md5?: string; readonly sha256?: string };
+  /** `x-amz-meta-*` headers, without the prefix. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface Call<Path extends string, Query extends Schema, Body extends Schema> {
+  readonly ims: Ims;
+  readonly services: Services;
+  readonly params: Params<Path>;
+  readonly query: Output<Query>;
+  readonly body: Output<Body>;
+  readonly upload: Upload;
+  readonly agent: AgentIdentity;
+}
+
+/** Things beside the domain that a few endpoints serve. */
+export interface Services {
+  readonly version: string;
+  /** The OpenAPI document, loaded when somebody asks. */
+  readonly openapi: () => Promise<unknown>;
+  readonly signedUrls: SignedUrlVerifier | undefined;
+  readonly artifacts: Artifacts;
+}
+
+interface Common<Path extends string, Query extends Schema> {
+  /** operationId: clients generate commands from it. */
+  readonly operation: string;
+  readonly summary: string;
+  readonly tag: string;
+  readonly method: Method;
+  readonly path: Path;
+  readonly role: Role;
+  readonly query?: Query;
+  /** Problems this endpoint may answer beside those that all may. */
+  readonly problems?: readonly number[];
+  /** Kept out of the published description: not for people. */
+  readonly internal?: boolean;
+}
+
+export interface Definition<
+  Path extends string = string,
+  Query extends Schema = Schema,
+  Body extends Schema = Schema,
+  Returns extends Schema = Schema,
+> extends Common<Path, Query> {
+  readonly body?: Body;
+  /** Takes bytes of any type instead of JSON. */
+  readonly takesBytes?: { readonly description: string };
+  readonly returns?: Returns;
+  /** Answers bytes instead of JSON, whole or a range of them. */
+  readonly answersBytes?: { readonly contentType: string; readonly description: string };
+  readonly status: 200 | 201 | 204;
+  /** Throws `not-found` when what the path names does not exist: found out before the body is looked at (behaviour 14). */
+  exists?(call: Pick<Call<Path, Query, Body>, "ims" | "params">): Promise<unknown>;
+  // A method, not a property: its parameter then compares bivariantly, so that every definition is an `Endpoint`.
+  run(call: Call<Path, Query, Body>): Promise<Answer<Returns> | Download> | Answer<Returns> | Download;
+}
+
+/** An endpoint as data: the router, the OpenAPI document and the tests that visit every endpoint all read it. */
+export type Endpoint = Definition;
+
+/** Describes one operation; the types of path, query and body reach `run`. */
+export function endpoint<
+  const Path extends string,
+  Query extends Schema = undefined,
+  Body extends Schema = undefined,
+  Returns extends Schema = undefined,
+>(definition: Definition<Path, Query, Body, Returns>): Endpoint {
+  return definition;
+}
+
+/** Paths under which every endpoint is served: as is, and behind the API gateway's prefix. */
+export const PREFIXES = ["", "/apis/ims"] as const;

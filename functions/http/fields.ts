@@ -1,0 +1,51 @@
+import * as v from "valibot";
+
+/** A string that must not be empty; `name` is the field's, for the message clients know (behaviour 23). */
+export const notBlank = (name: string) =>
+  v.pipe(v.string(), v.minLength(1, `${name} field must not be blank`));
+
+const TRUE = ["true", "yes", "y", "on", "t", "1"];
+const FALSE = ["false", "no", "n", "off", "f", "0"];
+
+/** true, false, 1, 0 and words such as "yes" and "off", in any case (behaviour 12). */
+export const lenientBoolean = v.pipe(
+  v.union([v.boolean(), v.number(), v.string()], "Not a valid boolean."),
+  v.rawTransform<boolean | number | string, boolean>(({ dataset, addIssue, NEVER }) => {
+    const word = String(dataset.value).toLowerCase();
+    if (TRUE.includes(word)) return true;
+    if (FALSE.includes(word)) return false;
+    addIssue({ message: "Not a valid boolean." });
+    return NEVER;
+  }),
+);
+
+/** A whole number of at least 1; numeric strings count and fractions are cut off (behaviour 12, 136). */
+export const lenientPositiveInteger = (name: string) =>
+  v.pipe(
+    v.union([v.number(), v.pipe(v.string(), v.regex(/^[+-]?\d{1,15}$/u))], "Not a valid integer."),
+    v.transform((value) => Math.trunc(Number(value))),
+    v.safeInteger("Not a valid integer."),
+    v.minValue(1, `${name} must be greater than or equal to 1.`),
+  );
+
+/** A UUID in any case, dashes optional; normalised (behaviour 134). */
+export const lenientUuid = v.pipe(
+  v.string(),
+  v.regex(/^(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/iu, "Not a valid UUID."),
+  v.transform((text) =>
+    text
+      .toLowerCase()
+      .replaceAll("-", "")
+      .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/u, "$1-$2-$3-$4-$5"),
+  ),
+);
+
+/** One of these words, exactly. */
+export function oneOf<const Words extends readonly [string, ...string[]]>(
+  words: Words,
+  label = "Must be one of",
+) {
+  return v.picklist(words, (issue) =>
+    issue.input === undefined || issue.input === null ? "Invalid word" : `${label}: ${words.join(", ")}.`,
+  );
+}

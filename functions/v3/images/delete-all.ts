@@ -1,0 +1,12 @@
+import { endpoint } from "../../http/endpoint.ts";
+
+export default endpoint({
+  operation: "delete_all_v3_images",
+  summary: "Move every image record to the trash",
+  tag: "images",
+  method: "delete",
+  path: "/v3/images",
+  role: "admin",
+  status: 204,
+  run: ({ ims }) => ims.images.removeAll(),
+});

@@ -1,0 +1,12 @@
+import { endpoint } from "../../http/endpoint.ts";
+
+export default endpoint({
+  operation: "delete_all_v3_public_keys",
+  summary: "Move every public key record to the trash",
+  tag: "public-keys",
+  method: "delete",
+  path: "/v3/public-keys",
+  role: "admin",
+  status: 204,
+  run: ({ ims }) => ims.publicKeys.removeAll(),
+});

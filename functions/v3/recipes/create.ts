@@ -1,0 +1,15 @@
+import { endpoint } from "../../http/endpoint.ts";
+import { NewRecipeV3, RecipeV3 } from "../shapes.ts";
+
+export default endpoint({
+  operation: "post_v3_recipes",
+  summary: "Create a recipe record",
+  tag: "recipes",
+  method: "post",
+  path: "/v3/recipes",
+  role: "admin",
+  body: NewRecipeV3,
+  returns: RecipeV3,
+  status: 201,
+  run: ({ ims, body }) => ims.recipes.create(body),
+});

@@ -1,0 +1,12 @@
+import { endpoint } from "../../http/endpoint.ts";
+
+export default endpoint({
+  operation: "delete_all_v3_recipes",
+  summary: "Move every recipe record to the trash",
+  tag: "recipes",
+  method: "delete",
+  path: "/v3/recipes",
+  role: "admin",
+  status: 204,
+  run: ({ ims }) => ims.recipes.removeAll(),
+});

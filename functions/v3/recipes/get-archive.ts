@@ -1,0 +1,17 @@
+import { artifactDownload } from "../../http/artifact-download.ts";
+import { endpoint } from "../../http/endpoint.ts";
+
+export default endpoint({
+  operation: "get_v3_recipe_archive",
+  summary: "Download a recipe's archive",
+  tag: "recipes",
+  method: "get",
+  path: "/v3/recipes/{recipe_id}/archive",
+  role: "reader",
+  answersBytes: { contentType: "application/gzip", description: "A tar.gz of the recipe's description" },
+  status: 200,
+  async run({ ims, params }) {
+    const info = await ims.recipeArchives.stat(params.recipe_id);
+    return artifactDownload(info, (range) => ims.recipeArchives.read(params.recipe_id, range));
+  },
+});

@@ -1,0 +1,17 @@
+import { endpoint } from "../../http/endpoint.ts";
+import { RecipePatchV3, RecipeV3 } from "../shapes.ts";
+
+export default endpoint({
+  operation: "patch_v3_recipe",
+  summary: "Change a recipe record",
+  tag: "recipes",
+  method: "patch",
+  path: "/v3/recipes/{recipe_id}",
+  role: "admin",
+  body: RecipePatchV3,
+  returns: RecipeV3,
+  status: 200,
+  problems: [409],
+  exists: ({ ims, params }) => ims.recipes.get(params.recipe_id),
+  run: ({ ims, params, body }) => ims.recipes.update(params.recipe_id, body),
+});

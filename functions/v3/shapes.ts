@@ -1,0 +1,149 @@
+import * as v from "valibot";
+import { ARCHS } from "../../core/arch.ts";
+import { Image } from "../../core/images/image.ts";
+import { Job } from "../../core/jobs/job.ts";
+import { JOB_STATUSES, JOB_TYPES } from "../../core/jobs/status.ts";
+import { PublicKey } from "../../core/public-keys/public-key.ts";
+import { LINUX_DISTRIBUTIONS, Recipe, RECIPE_TYPES } from "../../core/recipes/recipe.ts";
+import { lenientBoolean, lenientPositiveInteger, lenientUuid, notBlank, oneOf } from "../http/fields.ts";
+
+const arch = oneOf(ARCHS);
+
+/** Requests refuse members they do not know (behaviour 10). */
+const LinkInput = v.strictObject({
+  path: notBlank("path"),
+  type: oneOf(["s3"], "Type must be one of"),
+  etag: v.optional(v.string()),
+});
+
+const MetadataPair = v.strictObject({ key: v.string(), value: v.optional(v.string(), "") });
+const MetadataMap = v.record(v.string(), v.string());
+
+/** `{key, value}` or a plain map; a pair's further members are dropped (behaviour 46, 47). */
+const MetadataInput = v.pipe(
+  v.record(v.string(), v.unknown()),
+  v.rawTransform<Record<string, unknown>, Record<string, string>>(({ dataset, addIssue, NEVER }) => {
+    const { key, value } = dataset.value;
+    const pair =
+      key === undefined
+        ? undefined
+        : v.safeParse(MetadataPair, value === undefined ? { key } : { key, value });
+    if (pair?.success === true) return { [pair.output.key]: pair.output.value };
+    const map = pair === undefined ? v.safeParse(MetadataMap, dataset.value) : undefined;
+    if (map?.success === true) return map.output;
+    addIssue({ message: "Metadata is a key and a value, or a map of strings." });
+    return NEVER;
+  }),
+);
+
+export const NewPublicKeyV3 = v.strictObject({ name: notBlank("name"), public_key: notBlank("public_key") });
+export const PublicKeyV3 = PublicKey;
+
+export const NewImageV3 = v.strictObject({
+  name: notBlank("name"),
+  link: v.optional(v.nullable(LinkInput), null),
+  arch: v.optional(arch, "x86_64"),
+  metadata: v.optional(MetadataInput, {}),
+});
+
+const MetadataChange = v.strictObject({
+  operation: oneOf(["set", "remove"]),
+  key: v.string(),
+  value: v.optional(v.string()),
+});
+
+export const ImagePatchV3 = v.strictObject({
+  link: v.optional(LinkInput),
+  arch: v.optional(arch),
+  metadata: v.optional(MetadataChange),
+});
+export const ImageV3 = Image;
+
+const TemplateEntryInput = v.strictObject({ key: v.string(), value: v.string() });
+
+export const NewRecipeV3 = v.strictObject({
+  name: notBlank("name"),
+  recipe_type: oneOf(RECIPE_TYPES, "Recipe type must be one of"),
+  linux_distribution: oneOf(LINUX_DISTRIBUTIONS, "Recipe type must be one of"),
+  link: v.optional(v.nullable(LinkInput), null),
+  // The original stores null and then fails every job of the recipe (behaviour 113); an empty list means the same.
+  template_dictionary: v.optional(
+    v.pipe(
+      v.nullable(v.array(TemplateEntryInput)),
+      v.transform((entries) => entries ?? []),
+    ),
+    [],
+  ),
+  require_dkms: v.optional(lenientBoolean, true),
+  arch: v.optional(arch, "x86_64"),
+});
+
+export const RecipePatchV3 = v.strictObject({
+  link: v.optional(LinkInput),
+  arch: v.optional(arch),
+  require_dkms: v.optional(lenientBoolean),
+  template_dictionary: v.optional(v.array(TemplateEntryInput)),
+});
+export const RecipeV3 = Recipe;
+
+const SshContainerInput = v.strictObject({ name: v.optional(v.string()), jail: v.optional(lenientBoolean) });
+
+export const NewJobV3 = v.strictObject({
+  job_type: oneOf(JOB_TYPES, "Job type must be one of"),
+  artifact_id: lenientUuid,
+  public_key_id: lenientUuid,
+  image_root_archive_name: notBlank("image_root_archive_name"),
+  kernel_file_name: v.optional(v.string()),
+  initrd_file_name: v.optional(notBlank("initrd_file_name")),
+  kernel_parameters_file_name: v.optional(notBlank("kernel_parameters_file_name")),
+  enable_debug: v.optional(lenientBoolean),
+  build_env_size: v.optional(lenientPositiveInteger("build_env_size")),
+  job_mem_size: v.optional(lenientPositiveInteger("job_mem_size")),
+  ssh_containers: v.optional(v.nullable(v.array(SshContainerInput)), null),
+  require_dkms: v.optional(lenientBoolean),
+});
+
+export const JobPatchV3 = v.strictObject({
+  status: v.optional(oneOf(JOB_STATUSES)),
+  resultant_image_id: v.optional(lenientUuid),
+});
+
+const {
+  public_key: _publicKey,
+  source: _source,
+  planned_image_id: _plannedImageId,
+  ...publicMembers
+} = Job.entries;
+
+/** A job as clients see it: without the key's text, the source it copied and the id it may use one day. */
+export const JobV3 = v.object(publicMembers);
+
+export function jobView(job: Job): v.InferOutput<typeof JobV3> {
+  const { public_key: _publicKey, source: _source, planned_image_id: _plannedImageId, ...view } = job;
+  return view;
+}
+
+export const JobQueryV3 = v.object({
+  status: v.optional(v.array(v.string())),
+  job_type: v.optional(
+    v.pipe(
+      v.array(v.string()),
+      v.transform(([first]) => first ?? ""),
+    ),
+  ),
+  age: v.optional(
+    v.pipe(
+      v.array(v.string()),
+      v.transform(([first]) => first ?? ""),
+    ),
+  ),
+});
+
+export const ArtifactV3 = v.object({
+  name: v.string(),
+  type: v.string(),
+  md5: v.optional(v.string()),
+  sha256: v.optional(v.string()),
+  size: v.number(),
+  link: v.object({ path: v.string(), etag: v.string(), type: v.literal("s3") }),
+});

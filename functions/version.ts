@@ -1,0 +1,14 @@
+import * as v from "valibot";
+import { endpoint } from "./http/endpoint.ts";
+
+export default endpoint({
+  operation: "get_version",
+  summary: "Get the service's version",
+  tag: "version",
+  method: "get",
+  path: "/version",
+  role: "anyone",
+  returns: v.object({ version: v.string() }),
+  status: 200,
+  run: ({ services }) => ({ version: services.version }),
+});
