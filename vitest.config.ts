@@ -14,6 +14,8 @@ export default defineConfig({
       project("agent", ["test/agent/**/*.test.ts"], { testTimeout: 30_000 }),
       project("house", ["test/*.test.ts"], { testTimeout: 60_000 }),
       project("crash", ["test/crash/**/*.test.ts"], { testTimeout: 120_000 }),
+      project("infra", ["test/infra/**/*.test.ts"], { testTimeout: 60_000 }),
+      project("long", ["test/long/**/*.test.ts"], { testTimeout: 3_600_000 }),
       project("build", ["test/build/**/*.test.ts"], { testTimeout: 1_800_000 }),
     ],
     coverage: { provider: "v8", include: ["core/**", "functions/**", "adapters/**"] },
