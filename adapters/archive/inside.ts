@@ -1,7 +1,8 @@
 import type { Stats } from "node:fs";
 import { lstat, readlink } from "node:fs/promises";
 import { join } from "node:path";
-import { errorCode, fileError, isAbsent } from "./fs-errors.ts";
+import { codeOf, isMissing } from "../process/errors.ts";
+import { fileError } from "./fs-errors.ts";
 
 /** As the kernel's own limit. */
 const MAX_LINKS = 40;
@@ -16,8 +17,8 @@ function segments(path: string): string[] {
 }
 
 function cannotExist(error: unknown): boolean {
-  const code = errorCode(error);
-  return isAbsent(error) || code === "ENAMETOOLONG" || code === "ELOOP" || code === "ERR_INVALID_ARG_VALUE";
+  const code = codeOf(error);
+  return isMissing(error) || code === "ENAMETOOLONG" || code === "ELOOP" || code === "ERR_INVALID_ARG_VALUE";
 }
 
 async function statOrNothing(path: string): Promise<Stats | undefined> {

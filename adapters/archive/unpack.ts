@@ -6,7 +6,8 @@ import { createGunzip } from "node:zlib";
 import { extract, type Header } from "tar-stream";
 import { DomainError, isDomainError } from "../../core/errors.ts";
 import { refuse, shown } from "./entry-name.ts";
-import { errorCode, fileError } from "./fs-errors.ts";
+import { codeOf } from "../process/errors.ts";
+import { fileError } from "./fs-errors.ts";
 import { createTree, type EntryFacts, type Tree } from "./tree.ts";
 
 export interface UnpackOrder {
@@ -80,7 +81,7 @@ function factsOf(header: Header): EntryFacts {
 }
 
 function unpackError(error: unknown): unknown {
-  const code = errorCode(error) ?? "";
+  const code = codeOf(error) ?? "";
   if (code === "Z_BUF_ERROR") return refuse("The archive ends too early: it was cut off.");
   if (code.startsWith("Z_")) return refuse("The archive is damaged: it is not a whole gzip stream.");
   if (code === "ENAMETOOLONG") return refuse("The archive has a name that is too long.");

@@ -1,38 +1,9 @@
+import type { RunCommand } from "../../core/ports/commands.ts";
 import type { AgentFinish, ImagePart, UploadTarget } from "../../core/jobs/agent-messages.ts";
 import type { FailureCode } from "../../core/jobs/failure.ts";
 import type { PackOptions, Plan, StepName, StepOf } from "../../core/jobs/plan.ts";
 
-export interface Command {
-  readonly file: string;
-  /** Never holds a secret: every user of the machine sees it. */
-  readonly args: readonly string[];
-  readonly cwd?: string;
-  /** Added to the agent's own environment, from which its token is left out. */
-  readonly env?: Readonly<Record<string, string>>;
-  /** Written to the program's standard input, which is then closed; without it the input is empty. */
-  readonly input?: string;
-  /** Gets each line of both outputs, without its end; a carriage return ends a line too (progress bars). */
-  readonly onLine?: (line: string) => void;
-  /** The lines do not go to the job's log; `onLine` and `tail` still get them. */
-  readonly quiet?: boolean;
-  readonly signal?: AbortSignal;
-}
-
-export interface CommandResult {
-  /** 128 + n when signal n ended the program. */
-  readonly exitCode: number;
-  /** Name of the signal that ended it. */
-  readonly signal?: string;
-  /** The last lines of both outputs, oldest first, at least 50 when there were so many. */
-  readonly tail: readonly string[];
-}
-
-/**
- * Runs a program to its end; any exit code resolves. An aborted signal ends the program with all it started, and the
- * call then rejects with the signal's reason.
- * @throws DomainError `not-found` when there is no such program, `unavailable` when it cannot be started.
- */
-export type RunCommand = (command: Command) => Promise<CommandResult>;
+export type { Command, CommandResult, RunCommand } from "../../core/ports/commands.ts";
 
 export interface JobService {
   /** A fresh place to put a part. @throws DomainError `unavailable` when the service cannot be reached for now. */
@@ -171,6 +142,8 @@ export interface KiwiTool {
     readonly imageRoot: string;
     readonly scratchFolder: string;
     readonly imageType?: string;
+    /** What is worth a line in the job's log. */
+    readonly onLine: (line: string) => void;
     readonly onProgress: (message: string, percent: number | undefined) => void;
     readonly signal: AbortSignal;
   }): Promise<{ readonly exitCode: number; readonly lines: readonly string[] }>;
@@ -187,7 +160,7 @@ export interface BootFileTool {
 
 export interface SquashfsTool {
   /** Unmounts what is mounted below the folder. @throws `unavailable` when something stays mounted. */
-  unmountBelow(folder: string, signal: AbortSignal): Promise<readonly string[]>;
+  unmountBelow(folder: string): Promise<readonly string[]>;
   /** Bytes that the squashfs needs at the very least, and that are free where it goes. */
   space(
     folder: string,
@@ -199,6 +172,7 @@ export interface SquashfsTool {
     readonly folder: string;
     readonly file: string;
     readonly options: PackOptions;
+    readonly onLine: (line: string) => void;
     readonly onPercent: (percent: number) => void;
     readonly signal: AbortSignal;
   }): Promise<{ readonly exitCode: number; readonly lines: readonly string[] }>;

@@ -1,0 +1,34 @@
+import type { RunCommand } from "../core/ports/commands.ts";
+import { unpackArchive } from "./archive/unpack.ts";
+import { createKiwi } from "./build/kiwi.ts";
+import { createBootFiles } from "./package/boot-files.ts";
+import { createSquashfs } from "./package/squashfs.ts";
+import { createRepositories } from "./repositories/http.ts";
+import { createJinja } from "./templates/jinja.ts";
+import { createTransfer, type TransferConfig } from "./transfer/transfer.ts";
+
+export interface AgentToolsConfig {
+  /** `/usr/bin/python3` by default: the one that has Debian's python3-jinja2. */
+  readonly python?: string;
+  /** `kiwi-ng` of the PATH by default. */
+  readonly kiwi?: string;
+  /** `mksquashfs` of the PATH by default. */
+  readonly mksquashfs?: string;
+  /** This machine's by default, as `process.arch` has it. */
+  readonly machine?: string;
+  readonly transfer?: TransferConfig;
+}
+
+/** Everything that an agent's steps let others do. */
+export function createAgentTools(run: RunCommand, config: AgentToolsConfig = {}) {
+  const { python, kiwi, mksquashfs, machine = process.arch } = config;
+  return {
+    transfer: createTransfer(config.transfer),
+    archive: { unpack: unpackArchive },
+    templates: createJinja({ run, ...(python === undefined ? {} : { python }) }),
+    repositories: createRepositories(),
+    kiwi: createKiwi({ run, machine, ...(kiwi === undefined ? {} : { program: kiwi }) }),
+    bootFiles: createBootFiles(),
+    squashfs: createSquashfs({ run, ...(mksquashfs === undefined ? {} : { program: mksquashfs }) }),
+  };
+}

@@ -1,0 +1,127 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { DomainError, isDomainError } from "../../core/errors.ts";
+import type { RunCommand } from "../../core/ports/commands.ts";
+import { fileError } from "../archive/fs-errors.ts";
+import { type Description, readDescription } from "./description.ts";
+import { readKiwiLine } from "./kiwi-output.ts";
+import { descriptionIn, locateRecipe } from "./locate.ts";
+
+/** Enough for the reason of a failure, which kiwi tells before it cleans up. */
+const KEPT_LINES = 200;
+
+export interface KiwiConfig {
+  readonly run: RunCommand;
+  /** `kiwi-ng` of the PATH by default. */
+  readonly program?: string;
+  /** As `process.arch` has it. */
+  readonly machine: string;
+}
+
+export interface PrepareOrder {
+  readonly recipeFolder: string;
+  /** Must not exist; its parent neither has to. */
+  readonly imageRoot: string;
+  /** For kiwi's log file, cache and temporary files. */
+  readonly scratchFolder: string;
+  readonly imageType?: string;
+  readonly onLine: (line: string) => void;
+  readonly onProgress: (message: string, percent: number | undefined) => void;
+  readonly signal: AbortSignal;
+}
+
+const ARCHES: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };
+
+/** kiwi's own output shows only when Python neither buffers it nor stumbles over a character. */
+const ENVIRONMENT = { LC_ALL: "C.UTF-8", PYTHONUNBUFFERED: "1", PYTHONDONTWRITEBYTECODE: "1" };
+
+async function describe(recipeFolder: string, arch: string): Promise<Description> {
+  try {
+    const path = await descriptionIn(recipeFolder);
+    if (path === undefined) throw new DomainError("invalid", "The recipe has no description.");
+    return readDescription(await readFile(path, "utf8"), basename(path), arch);
+  } catch (error) {
+    throw fileError(error, "reading the recipe's description");
+  }
+}
+
+function argumentsOf(order: PrepareOrder): readonly string[] {
+  const { scratchFolder } = order;
+  return [
+    // without it kiwi keeps to itself what the package manager and the recipe's scripts say
+    "--debug",
+    "--logfile",
+    join(scratchFolder, "kiwi.log"),
+    "--shared-cache-dir",
+    join(scratchFolder, "cache"),
+    "--temp-dir",
+    join(scratchFolder, "tmp"),
+    ...(order.imageType === undefined ? [] : ["--type", order.imageType]),
+    "system",
+    "prepare",
+    "--description",
+    order.recipeFolder,
+    "--root",
+    order.imageRoot,
+  ];
+}
+
+/** kiwi-ng 9, 10 or 11. `prepare` resolves however kiwi ends. */
+export function createKiwi({ run, program = "kiwi-ng", machine }: KiwiConfig) {
+  const runKiwi: RunCommand = async (command) => {
+    try {
+      return await run(command);
+    } catch (error) {
+      if (!isDomainError(error, "not-found")) throw error;
+      throw new DomainError("not-found", `${program} is missing.`, { cause: error });
+    }
+  };
+
+  const prepare = async (
+    order: PrepareOrder,
+  ): Promise<{ readonly exitCode: number; readonly lines: readonly string[] }> => {
+    const kept: string[] = [];
+    let message = "kiwi starts";
+    const take = (line: string): void => {
+      const told = readKiwiLine(line);
+      if (told.text !== undefined) {
+        kept.push(told.text);
+        if (kept.length > KEPT_LINES) kept.shift();
+        order.onLine(told.text);
+      }
+      message = told.message ?? message;
+      if (told.message !== undefined || told.percent !== undefined) order.onProgress(message, told.percent);
+    };
+    try {
+      await mkdir(join(order.scratchFolder, "tmp"), { recursive: true });
+      await mkdir(join(order.imageRoot, ".."), { recursive: true });
+    } catch (error) {
+      throw fileError(error, "preparing the build's folders");
+    }
+    const { exitCode } = await runKiwi({
+      file: program,
+      args: argumentsOf(order),
+      cwd: order.scratchFolder,
+      env: ENVIRONMENT,
+      onLine: take,
+      quiet: true,
+      signal: order.signal,
+    });
+    return { exitCode, lines: kept };
+  };
+
+  const version = async (signal: AbortSignal): Promise<string> => {
+    const { exitCode, tail } = await runKiwi({
+      file: program,
+      args: ["--version"],
+      env: ENVIRONMENT,
+      quiet: true,
+      signal,
+    });
+    const found = tail.map((line) => /version (\d\S*)/u.exec(line)?.[1]).find((one) => one !== undefined);
+    if (exitCode === 0 && found !== undefined) return found;
+    throw new DomainError("unavailable", `${program} --version ended with exit code ${exitCode}.`);
+  };
+
+  return { machineArch: ARCHES[machine], locate: locateRecipe, describe, version, prepare };
+}

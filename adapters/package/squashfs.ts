@@ -1,0 +1,121 @@
+import { realpath, statfs } from "node:fs/promises";
+import { dirname } from "node:path";
+import { DomainError, isDomainError } from "../../core/errors.ts";
+import type { PackOptions } from "../../core/jobs/plan.ts";
+import type { RunCommand } from "../../core/ports/commands.ts";
+import { fileError } from "../archive/fs-errors.ts";
+import { mountsInside, unmountInside } from "../process/mounts.ts";
+
+/** Hardly any image shrinks further; asking for more would turn away builds that fit. */
+const LEAST_SHARE = 0.25;
+const KEPT_LINES = 50;
+const BAR = /^\[.*\]\s+\d+\/\d+\s+(\d{1,3})%\s*$/u;
+
+export interface PackOrder {
+  readonly folder: string;
+  /** Must not exist. */
+  readonly file: string;
+  readonly options: PackOptions;
+  readonly onLine: (line: string) => void;
+  readonly onPercent: (percent: number) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface SquashfsConfig {
+  readonly run: RunCommand;
+  /** `mksquashfs` of the PATH by default. */
+  readonly program?: string;
+}
+
+/** Options of mksquashfs. lz4 and xz know no level. */
+export function packArguments(folder: string, file: string, options: PackOptions): readonly string[] {
+  const hasLevel = options.compression !== "lz4" && options.compression !== "xz";
+  const level = hasLevel ? options.level : undefined;
+  return [
+    folder,
+    file,
+    "-noappend",
+    "-progress",
+    "-xattrs",
+    // a file that cannot be read would otherwise become an empty one
+    "-exit-on-error",
+    "-comp",
+    options.compression,
+    ...(level === undefined ? [] : ["-Xcompression-level", `${level}`]),
+    ...(options.processors === undefined ? [] : ["-processors", `${options.processors}`]),
+  ];
+}
+
+/** Percent that a line of mksquashfs's bar tells; `undefined` for any other line. */
+export function readBar(line: string): number | undefined {
+  const percent = BAR.exec(line.replaceAll("\r", ""))?.[1];
+  return percent === undefined ? undefined : Math.min(100, Number(percent));
+}
+
+/** Unmounts what is mounted below the folder, and answers what that was. */
+async function unmountBelow(run: RunCommand, folder: string): Promise<readonly string[]> {
+  let root: string;
+  try {
+    root = await realpath(folder);
+  } catch (error) {
+    throw fileError(error, "looking for mounts in the image");
+  }
+  const points = await mountsInside(root);
+  await unmountInside(root, run);
+  return points;
+}
+
+async function freeBytes(file: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(dirname(file));
+    return bavail * bsize;
+  } catch (error) {
+    throw fileError(error, "asking for free space");
+  }
+}
+
+async function usedBytes(run: RunCommand, folder: string, signal: AbortSignal): Promise<number> {
+  const args = ["--summarize", "--one-file-system", "--block-size=1", "--", folder];
+  const { tail } = await run({ file: "du", args, quiet: true, signal });
+  const bytes = tail.map((line) => /^(\d+)\s/u.exec(line)?.[1]).findLast((found) => found !== undefined);
+  if (bytes === undefined) throw new DomainError("unavailable", "The size of the image cannot be told.");
+  return Number(bytes);
+}
+
+/** Packs folders with squashfs-tools. Errors: `not-found` when mksquashfs is missing, `unavailable`. */
+export function createSquashfs({ run, program = "mksquashfs" }: SquashfsConfig) {
+  return {
+    unmountBelow: (folder: string) => unmountBelow(run, folder),
+    space: async (folder: string, file: string, signal: AbortSignal) => ({
+      needed: Math.ceil((await usedBytes(run, folder, signal)) * LEAST_SHARE),
+      free: await freeBytes(file),
+    }),
+    pack: async (
+      order: PackOrder,
+    ): Promise<{ readonly exitCode: number; readonly lines: readonly string[] }> => {
+      const lines: string[] = [];
+      const take = (line: string): void => {
+        const percent = readBar(line);
+        if (percent !== undefined) return order.onPercent(percent);
+        if (line.trim() === "") return;
+        lines.push(line);
+        if (lines.length > KEPT_LINES) lines.shift();
+        order.onLine(line);
+      };
+      const args = packArguments(order.folder, order.file, order.options);
+      try {
+        const { exitCode } = await run({
+          file: program,
+          args,
+          onLine: take,
+          quiet: true,
+          signal: order.signal,
+        });
+        return { exitCode, lines };
+      } catch (error) {
+        if (!isDomainError(error, "not-found")) throw error;
+        throw new DomainError("not-found", `${program} is missing.`, { cause: error });
+      }
+    },
+  };
+}

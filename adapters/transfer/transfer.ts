@@ -1,0 +1,18 @@
+import { download, type DownloadOrder } from "./download.ts";
+import type { Persistence } from "./persistence.ts";
+import { type Digests, upload, type UploadOrder } from "./upload.ts";
+
+export interface TransferConfig extends Partial<Persistence> {
+  /** A connection that is silent for so long is given up; 120,000 by default. */
+  readonly idleMs?: number;
+}
+
+/** Moves large files between this machine and URLs that carry their own permission. */
+export function createTransfer(config: TransferConfig = {}) {
+  const persistence = { firstPauseMs: 500, patienceMs: 180_000, idleMs: 120_000, ...config };
+  return {
+    // a broken download goes on where it was, a broken upload begins anew
+    download: (order: DownloadOrder): Promise<void> => download(order, { maxTries: 50, ...persistence }),
+    upload: (order: UploadOrder): Promise<Digests> => upload(order, { maxTries: 8, ...persistence }),
+  };
+}

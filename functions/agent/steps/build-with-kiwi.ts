@@ -1,0 +1,54 @@
+import { join } from "node:path";
+import { StepFailure, type StepContext, type StepFunction } from "../step.ts";
+import { failWith, left, orFail, toolMissing } from "./failing.ts";
+import { explainKiwiFailure } from "./kiwi-failure.ts";
+
+/** The kind that the original always builds; of it only the image root is used. */
+const PREFERRED_TYPE = "tbz";
+
+/** A recipe for another machine would silently become an image of this one. */
+function expectArch({ plan, tools }: StepContext): void {
+  const machine = tools.kiwi.machineArch;
+  if (machine === plan.arch) return;
+  throw new StepFailure(
+    "not_supported",
+    `The job wants ${plan.arch}, and this machine is ${machine ?? "another"}.`,
+    {
+      hint: `Run the service, or a build node, on a machine of the architecture ${plan.arch}.`,
+    },
+  );
+}
+
+async function kiwiVersion({ tools, signal }: StepContext): Promise<string> {
+  return await orFail(tools.kiwi.version(signal), (error) =>
+    error.code === "not-found"
+      ? toolMissing(error.message, "kiwi", error)
+      : failWith("build_tool_missing", "kiwi is installed but does not run: reinstall it.")(error),
+  );
+}
+
+export const buildWithKiwi: StepFunction<"build-with-kiwi"> = async (context) => {
+  const { log, plan, signal, state, tools } = context;
+  const recipeFolder = left(state.recipeFolder, "the recipe's folder");
+  expectArch(context);
+  log(`Building with kiwi ${await kiwiVersion(context)}`);
+  const internal = failWith("build_failed", "The last lines of the job's log say more.");
+  const { imageTypes } = await orFail(tools.kiwi.describe(recipeFolder, plan.arch), internal);
+  const imageRoot = join(context.workFolder, "build", "image-root");
+  const preparing = tools.kiwi.prepare({
+    recipeFolder,
+    imageRoot,
+    scratchFolder: join(context.workFolder, "kiwi"),
+    ...(imageTypes.includes(PREFERRED_TYPE) ? { imageType: PREFERRED_TYPE } : {}),
+    onLine: log,
+    onProgress: (message, percent) =>
+      context.progress(percent === undefined ? { message } : { message, percent }),
+    signal,
+  });
+  const { exitCode, lines } = await orFail(preparing, internal);
+  if (exitCode !== 0) {
+    const { code, message, hint } = explainKiwiFailure(exitCode, lines);
+    throw new StepFailure(code, message, { hint, exitCode });
+  }
+  state.imageRoot = imageRoot;
+};

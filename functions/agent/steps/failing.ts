@@ -1,0 +1,43 @@
+import { type DomainError, isDomainError } from "../../../core/errors.ts";
+import type { FailureCode } from "../../../core/jobs/failure.ts";
+import { StepFailure } from "../step.ts";
+
+const DISK_FULL_HINT =
+  "The disk that holds the job's work folder is full. Free some space or give the build environment more (build_env_size), then retry.";
+
+export function diskFull(
+  message: string,
+  details: { readonly exitCode?: number; readonly cause?: unknown } = {},
+) {
+  return new StepFailure("disk_full", message, { ...details, hint: DISK_FULL_HINT });
+}
+
+export function toolMissing(message: string, packages: string, cause?: unknown): StepFailure {
+  return new StepFailure("build_tool_missing", message, {
+    hint: `Install it on the machine that builds; on Debian and Ubuntu: apt-get install ${packages}`,
+    cause,
+  });
+}
+
+/** Runs what a tool does; its DomainErrors become failures of the job. A full disk is one everywhere. */
+export async function orFail<T>(work: Promise<T>, failure: (error: DomainError) => StepFailure): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!isDomainError(error)) throw error;
+    throw error.code === "storage-full" ? diskFull(error.message, { cause: error }) : failure(error);
+  }
+}
+
+/** A failure of one code, with the tool's words for message. */
+export function failWith(code: FailureCode, hint: string): (error: DomainError) => StepFailure {
+  return (error) => new StepFailure(code, error.message, { hint, cause: error });
+}
+
+/** What an earlier step should have left. */
+export function left<T>(value: T | undefined, what: string): T {
+  if (value !== undefined) return value;
+  throw new StepFailure("internal", `The plan lacks the step that leaves ${what}.`, {
+    hint: "This is a defect of the service: please report it with the job's log.",
+  });
+}

@@ -1,0 +1,29 @@
+import type { StepName, StepOf } from "../../../core/jobs/plan.ts";
+import type { StepContext, StepTable } from "../step.ts";
+import { awaitRepositories } from "./await-repositories.ts";
+import { buildWithKiwi } from "./build-with-kiwi.ts";
+import { collectBootFiles } from "./collect-boot-files.ts";
+import { fetchRecipe } from "./fetch-recipe.ts";
+import { packRootfs } from "./pack-rootfs.ts";
+import { renderTemplates } from "./render-templates.ts";
+import { unpackRecipe } from "./unpack-recipe.ts";
+import { upload } from "./upload.ts";
+
+export const STEPS: StepTable = {
+  "fetch-recipe": fetchRecipe,
+  "unpack-recipe": unpackRecipe,
+  "render-templates": renderTemplates,
+  "await-repositories": awaitRepositories,
+  "build-with-kiwi": buildWithKiwi,
+  "collect-boot-files": collectBootFiles,
+  "pack-rootfs": packRootfs,
+  upload,
+};
+
+/** Ties a step to the function of its name, which a plain union would lose. */
+type OneOf<N extends StepName> = { [K in N]: { readonly do: K } & StepOf<K> }[N];
+
+/** Carries out one step of a plan. @throws StepFailure, or the signal's reason. */
+export async function carryOut<N extends StepName>(context: StepContext, step: OneOf<N>): Promise<void> {
+  await STEPS[step.do](context, step);
+}

@@ -1,0 +1,64 @@
+import { join } from "node:path";
+import { StepFailure, type StepContext, type StepFunction } from "../step.ts";
+import { diskFull, failWith, left, orFail, toolMissing } from "./failing.ts";
+import { percentReporter } from "./percent.ts";
+
+const HINT = "The last lines of the job's log say more.";
+
+function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
+}
+
+/** What is mounted below would be packed too, or the host's devices with it. */
+async function freeOfMounts({ log, tools }: StepContext, imageRoot: string): Promise<void> {
+  const hint = "A program of the build still uses it; retry.";
+  const points = await orFail(tools.squashfs.unmountBelow(imageRoot), failWith("packing_failed", hint));
+  for (const point of points) log(`Unmounted ${point}, which the build had left`);
+}
+
+async function expectSpace(context: StepContext, imageRoot: string, file: string): Promise<void> {
+  const { signal, tools } = context;
+  const { needed, free } = await orFail(
+    tools.squashfs.space(imageRoot, file, signal),
+    failWith("packing_failed", HINT),
+  );
+  if (free < needed)
+    throw diskFull(`Packing needs at least ${mebibytes(needed)}, and ${mebibytes(free)} are free.`);
+}
+
+export const packRootfs: StepFunction<"pack-rootfs"> = async (context, { options }) => {
+  const { log, signal, state, tools } = context;
+  const imageRoot = left(state.imageRoot, "the image root");
+  const file = join(context.workFolder, "rootfs.squashfs");
+  await freeOfMounts(context, imageRoot);
+  await expectSpace(context, imageRoot, file);
+  const report = percentReporter(context, "Packing the root file system");
+  const packing = tools.squashfs.pack({
+    folder: imageRoot,
+    file,
+    options,
+    onLine: log,
+    onPercent: (percent) => report(percent, 100),
+    signal,
+  });
+  const { exitCode, lines } = await orFail(packing, (error) =>
+    error.code === "not-found"
+      ? toolMissing(error.message, "squashfs-tools", error)
+      : failWith("packing_failed", HINT)(error),
+  );
+  if (exitCode !== 0) {
+    const text = lines.join("\n");
+    const last = lines.at(-1) ?? "";
+    if (/No space left on device|Disk quota exceeded/iu.test(text))
+      throw diskFull("The disk was full before the root file system was packed.", { exitCode });
+    throw new StepFailure(
+      "packing_failed",
+      `mksquashfs ended with exit code ${exitCode}: ${last.slice(0, 300)}`,
+      {
+        exitCode,
+        hint: HINT,
+      },
+    );
+  }
+  state.rootfs = file;
+};
