@@ -22,7 +22,7 @@ const INSTALL_ONLY = "--install-only";
 /** What `flock` is told to answer when somebody else holds the lock. */
 const LOCK_HELD = 75;
 const LOCK_WAIT_SECONDS = 900;
-/** A terminal signals the whole group and npm passes the signal on as well: within this time they are one. */
+/** A signal can come twice, from its sender and through npm: within this time they are one. */
 const SAME_SIGNAL_MILLISECONDS = 1000;
 
 const self = fileURLToPath(import.meta.url);
@@ -177,10 +177,18 @@ function commandFor(name, node) {
   return isScript ? [node, [program]] : [program, []];
 }
 
+/** Whether Ctrl-C reaches our child by itself: a terminal signals every process of its foreground group. */
+function terminalSignalsUs() {
+  const stat = readText("/proc/self/stat") ?? "";
+  const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return foreground !== undefined && group === foreground;
+}
+
 function passSignals(child) {
   const last = new Map();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, () => {
+      if (signal === "SIGINT" && terminalSignalsUs()) return;
       const now = Date.now();
       if (now - (last.get(signal) ?? 0) < SAME_SIGNAL_MILLISECONDS) return;
       last.set(signal, now);

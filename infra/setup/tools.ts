@@ -1,0 +1,54 @@
+/** What a machine needs for a purpose: building images, booting them, or testing both. */
+export const PURPOSES = ["build", "boot", "test"] as const;
+export type Purpose = (typeof PURPOSES)[number];
+
+/** Families of distributions, by their package manager. */
+export type Family = "apt" | "dnf" | "zypper";
+
+export interface Tool {
+  /** A program to be found, or a module that the system's Python can import. */
+  readonly need: { readonly program: string } | { readonly pythonModule: string };
+  readonly packages: Readonly<Record<Family, string>>;
+}
+
+function program(name: string, apt: string, dnf: string, zypper: string): Tool {
+  return { need: { program: name }, packages: { apt, dnf, zypper } };
+}
+
+const BUILD: readonly Tool[] = [
+  program("kiwi-ng", "kiwi", "kiwi-cli", "python3-kiwi"),
+  program("debootstrap", "debootstrap", "debootstrap", "debootstrap"),
+  // kiwi copies with it, but Debian's package of kiwi does not ask for it
+  program("rsync", "rsync", "rsync", "rsync"),
+  program("gpg", "gnupg", "gnupg2", "gpg2"),
+  program("mksquashfs", "squashfs-tools", "squashfs-tools", "squashfs"),
+  {
+    need: { pythonModule: "jinja2" },
+    packages: { apt: "python3-jinja2", dnf: "python3-jinja2", zypper: "python3-Jinja2" },
+  },
+];
+
+const BOOT: Readonly<Record<string, Tool>> = {
+  x64: program("qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86-core", "qemu-x86"),
+  arm64: program("qemu-system-aarch64", "qemu-system-arm", "qemu-system-aarch64-core", "qemu-arm"),
+};
+
+const TEST: readonly Tool[] = [
+  program("setfattr", "attr", "attr", "attr"),
+  program("setcap", "libcap2-bin", "libcap", "libcap-progs"),
+];
+
+/** Every tool for these purposes on a machine of this kind (as `process.arch` has it). */
+export function toolsFor(purposes: readonly Purpose[], arch: string): readonly Tool[] {
+  const boot = BOOT[arch];
+  const byPurpose: Readonly<Record<Purpose, readonly Tool[]>> = {
+    build: BUILD,
+    boot: boot === undefined ? [] : [boot],
+    test: TEST,
+  };
+  return purposes.flatMap((purpose) => byPurpose[purpose]);
+}
+
+export function nameOf(tool: Tool): string {
+  return "program" in tool.need ? tool.need.program : `Python's ${tool.need.pythonModule}`;
+}
