@@ -1,0 +1,29 @@
+import type { RunCommand } from "../../core/ports/commands.ts";
+import type { DemoParts } from "./demo/parts.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What the commands of the CLI are given; `main.ts` alone knows where it comes from. */
+export interface CliContext {
+  readonly terminal: Terminal;
+  readonly run: RunCommand;
+  readonly demo: DemoParts;
+  /** The project's own folder. */
+  readonly home: string;
+  /** Aborted when the user wants to stop. */
+  readonly signal: AbortSignal;
+}
+
+export interface CliCommand {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** What `--help` prints. */
+  readonly help: string;
+  /** Answers the exit code. @throws {@link UsageError} for arguments that make no sense. */
+  run(context: CliContext, words: readonly string[]): Promise<number>;
+}
+
+/** The user's arguments cannot be understood; exit code 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}

@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createApiClient } from "../../adapters/api/client.ts";
+import { createLocalRunner } from "../../adapters/job-runner/local/runner.ts";
+import { plainEnvironment } from "../../adapters/process/environment.ts";
+import { createRunCommand } from "../../adapters/process/spawn.ts";
+import { runCli } from "./cli.ts";
+import { demoCommand } from "./demo/demo.ts";
+import { createTerminal } from "./terminal.ts";
+
+const COMMANDS = [demoCommand];
+/** A service that is told to stop finishes its requests first. */
+const GRACE_MS = 20_000;
+/** Ctrl-C can arrive more than once, by the terminal and through npm; later ones mean that the user has had enough. */
+const SAME_SIGNAL_MS = 2000;
+
+function stopOnSignals(): AbortSignal {
+  const stop = new AbortController();
+  let first: number | undefined;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      first ??= performance.now();
+      if (performance.now() - first > SAME_SIGNAL_MS) process.exit(130);
+      stop.abort(new Error("interrupted"));
+    });
+  }
+  return stop.signal;
+}
+
+const environment = plainEnvironment(process.env);
+
+process.exitCode = await runCli(
+  COMMANDS,
+  {
+    terminal: createTerminal(process.stdout, process.stderr),
+    run: createRunCommand({ env: environment, grace: GRACE_MS }),
+    home: join(dirname(fileURLToPath(import.meta.url)), "../.."),
+    signal: stopOnSignals(),
+    demo: {
+      connect: (url, signal) => createApiClient({ url, signal }),
+      leftovers: (data) =>
+        createLocalRunner({
+          workRoot: join(data, "work"),
+          serviceUrl: () => "",
+          agentCommand: [process.execPath],
+          agentEnv: environment,
+        }).leftovers(),
+      arch: process.arch,
+      node: process.execPath,
+    },
+  },
+  process.argv.slice(2),
+);
