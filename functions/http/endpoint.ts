@@ -8,8 +8,9 @@ import type { SignedUrlVerifier } from "../../core/ports/signed-urls.ts";
 export type Role = "anyone" | "reader" | "admin" | "agent";
 export type Method = "get" | "post" | "put" | "patch" | "delete";
 
+/** `{name}` is a segment, `{name*}` the rest of the path. */
 type ParameterNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
-  ? Name | ParameterNames<Rest>
+  ? (Name extends `${infer Bare}*` ? Bare : Name) | ParameterNames<Rest>
   : never;
 
 /** Path parameters are plain strings, compared exactly (behaviour 13). */
@@ -62,7 +63,7 @@ export interface Services {
   readonly version: string;
   /** The OpenAPI document, loaded when somebody asks. */
   readonly openapi: () => Promise<unknown>;
-  readonly signedUrls: SignedUrlVerifier | undefined;
+  readonly signedUrls: SignedUrlVerifier;
   readonly artifacts: Artifacts;
 }
 

@@ -4,12 +4,16 @@ import * as v from "valibot";
 export const notBlank = (name: string) =>
   v.pipe(v.string(), v.minLength(1, `${name} field must not be blank`));
 
+/** For schemas that would say their own message of a value that is missing or null, which have words of their own. */
+const unlessAbsent = (message: string) => (issue: v.BaseIssue<unknown>) =>
+  issue.input === undefined || issue.input === null ? "Invalid type" : message;
+
 const TRUE = ["true", "yes", "y", "on", "t", "1"];
 const FALSE = ["false", "no", "n", "off", "f", "0"];
 
 /** true, false, 1, 0 and words such as "yes" and "off", in any case (behaviour 12). */
 export const lenientBoolean = v.pipe(
-  v.union([v.boolean(), v.number(), v.string()], "Not a valid boolean."),
+  v.union([v.boolean(), v.number(), v.string()], unlessAbsent("Not a valid boolean.")),
   v.rawTransform<boolean | number | string, boolean>(({ dataset, addIssue, NEVER }) => {
     const word = String(dataset.value).toLowerCase();
     if (TRUE.includes(word)) return true;
@@ -22,7 +26,10 @@ export const lenientBoolean = v.pipe(
 /** A whole number of at least 1; numeric strings count and fractions are cut off (behaviour 12, 136). */
 export const lenientPositiveInteger = (name: string) =>
   v.pipe(
-    v.union([v.number(), v.pipe(v.string(), v.regex(/^[+-]?\d{1,15}$/u))], "Not a valid integer."),
+    v.union(
+      [v.number(), v.pipe(v.string(), v.regex(/^[+-]?\d{1,15}$/u))],
+      unlessAbsent("Not a valid integer."),
+    ),
     v.transform((value) => Math.trunc(Number(value))),
     v.safeInteger("Not a valid integer."),
     v.minValue(1, `${name} must be greater than or equal to 1.`),
@@ -45,7 +52,11 @@ export function oneOf<const Words extends readonly [string, ...string[]]>(
   words: Words,
   label = "Must be one of",
 ) {
-  return v.picklist(words, (issue) =>
-    issue.input === undefined || issue.input === null ? "Invalid word" : `${label}: ${words.join(", ")}.`,
-  );
+  return v.picklist(words, unlessAbsent(`${label}: ${words.join(", ")}.`));
 }
+
+/** A JSON object of any members; valibot's own would take a list for one. */
+export const mapping = v.custom<Record<string, unknown>>(
+  (input) => typeof input === "object" && input !== null && !Array.isArray(input),
+  unlessAbsent("Not a valid mapping type."),
+);

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { DomainError } from "../../core/errors.ts";
+import { DomainError, type FieldErrors } from "../../core/errors.ts";
 import { concat } from "./bytes.ts";
 import { fieldErrors } from "./field-errors.ts";
 
@@ -16,9 +16,14 @@ export async function readJsonBody(request: Request, schema: v.GenericSchema): P
     throw new DomainError("unsupported-media-type", "Send the body with content-type application/json.");
   const value = parse(await readLimited(request));
   if (isFalsy(value)) throw new DomainError("bad-request", NO_INPUT);
+  if (typeof value !== "object" || Array.isArray(value)) throw invalid({ _schema: ["Invalid input type."] });
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
-  throw new DomainError("invalid", INVALID, { fields: fieldErrors(result.issues) });
+  throw invalid(fieldErrors(result.issues));
+}
+
+function invalid(fields: FieldErrors): DomainError {
+  return new DomainError("invalid", INVALID, { fields });
 }
 
 function isJson(contentType: string | null): boolean {

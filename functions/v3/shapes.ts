@@ -5,7 +5,14 @@ import { Job } from "../../core/jobs/job.ts";
 import { JOB_STATUSES, JOB_TYPES } from "../../core/jobs/status.ts";
 import { PublicKey } from "../../core/public-keys/public-key.ts";
 import { LINUX_DISTRIBUTIONS, Recipe, RECIPE_TYPES } from "../../core/recipes/recipe.ts";
-import { lenientBoolean, lenientPositiveInteger, lenientUuid, notBlank, oneOf } from "../http/fields.ts";
+import {
+  lenientBoolean,
+  lenientPositiveInteger,
+  lenientUuid,
+  mapping,
+  notBlank,
+  oneOf,
+} from "../http/fields.ts";
 
 const arch = oneOf(ARCHS);
 
@@ -21,7 +28,7 @@ const MetadataMap = v.record(v.string(), v.string());
 
 /** `{key, value}` or a plain map; a pair's further members are dropped (behaviour 46, 47). */
 const MetadataInput = v.pipe(
-  v.record(v.string(), v.unknown()),
+  mapping,
   v.rawTransform<Record<string, unknown>, Record<string, string>>(({ dataset, addIssue, NEVER }) => {
     const { key, value } = dataset.value;
     const pair =

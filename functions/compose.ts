@@ -1,0 +1,87 @@
+import path from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { createFileArtifacts } from "../adapters/artifacts/files/artifacts.ts";
+import { sweepFileArtifacts } from "../adapters/artifacts/files/sweep.ts";
+import { createSystemClock } from "../adapters/clock/system.ts";
+import { createSystemIds } from "../adapters/ids/system.ts";
+import { createFileJobLogs } from "../adapters/job-logs/files.ts";
+import { createLocalRunner } from "../adapters/job-runner/local/runner.ts";
+import { createSqliteRecords } from "../adapters/records/sqlite.ts";
+import { createHmacSigner } from "../adapters/signer/hmac.ts";
+import { loadOrCreateSecret } from "../adapters/signer/secret-file.ts";
+import { createIms, type Ims } from "../core/ims.ts";
+import type { Ports } from "../core/ports/index.ts";
+import type { Telemetry } from "../core/ports/telemetry.ts";
+import type { Config } from "./config.ts";
+import { createOpenAuthenticator } from "./http/auth.ts";
+import type { ServeOptions } from "./http/serve.ts";
+
+/** The service put together, ready to be served. */
+export interface Composition {
+  readonly ims: Ims;
+  readonly serving: Omit<ServeOptions, "incoming">;
+  /** What keeps the store tidy, to be done now and then. Never throws. */
+  readonly housekeeping: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+export interface Surroundings {
+  readonly telemetry: Telemetry;
+  readonly version: string;
+  /** Where agents reach the service; asked only once it listens. */
+  readonly serviceUrl: () => string;
+  /** Called when a job may be due. */
+  readonly wake: () => void;
+  /** For agents: PATH, proxies and the like. Nothing secret. */
+  readonly agentEnv: Readonly<Record<string, string>>;
+}
+
+/** The single place where ports meet their adapters. */
+export async function compose(config: Config, surroundings: Surroundings): Promise<Composition> {
+  const { telemetry, serviceUrl } = surroundings;
+  const clock = createSystemClock();
+  const ids = createSystemIds();
+  const records = await createSqliteRecords({ path: path.join(config.data, "records.sqlite") });
+  const signer = createHmacSigner(await loadOrCreateSecret(config.secretFile));
+  const root = path.join(config.data, "artifacts");
+  const artifacts = createFileArtifacts({ root, signer, publicUrl: serviceUrl, clock });
+  const logs = createFileJobLogs({ root: path.join(config.data, "logs") });
+  const runner = createLocalRunner({
+    workRoot: path.join(config.data, "work"),
+    serviceUrl,
+    agentCommand: [process.execPath, fileURLToPath(new URL("agent/main.ts", import.meta.url))],
+    agentEnv: surroundings.agentEnv,
+  });
+  const ports: Ports = { records, artifacts, logs, runner, clock, ids, signer, telemetry };
+  const ims = createIms(ports, config.settings, surroundings.wake);
+  const services = { version: surroundings.version, openapi, signedUrls: artifacts, artifacts };
+  return {
+    ims,
+    serving: {
+      ims,
+      services,
+      authenticator: createOpenAuthenticator(),
+      telemetry,
+      now: () => clock.now(),
+      newId: () => ids.uuid(),
+    },
+    housekeeping: () => tidy(ims, telemetry, () => sweepFileArtifacts({ root, clock })),
+    close: () => records.close(),
+  };
+}
+
+async function openapi(): Promise<unknown> {
+  return (await import("../infra/openapi.json", { with: { type: "json" } })).default;
+}
+
+async function tidy(ims: Ims, telemetry: Telemetry, sweepFiles: () => Promise<unknown>): Promise<void> {
+  for (const [what, work] of [
+    ["recover", () => ims.recover()],
+    ["leftovers", () => ims.reconciler.sweep()],
+    ["files", sweepFiles],
+  ] as const)
+    await work().catch((error: unknown) =>
+      telemetry.emit({ event: "housekeeping-failed", level: "error", what, reason: String(error) }),
+    );
+}

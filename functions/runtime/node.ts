@@ -1,0 +1,136 @@
+import type { AddressInfo } from "node:net";
+import process from "node:process";
+import { type HttpBindings, serve as listen, type ServerType } from "@hono/node-server";
+import { plainEnvironment } from "../../adapters/process/environment.ts";
+import { createPinoTelemetry } from "../../adapters/telemetry/pino.ts";
+import { compose } from "../compose.ts";
+import { type Config, ConfigError, readConfig } from "../config.ts";
+import { ENDPOINTS } from "../endpoints.ts";
+import { serve } from "../http/serve.ts";
+import { type Loop, startLoop } from "../reconcile.ts";
+import { VERSION } from "./version.ts";
+
+const RECONCILE_MS = 2000;
+const HOUSEKEEPING_MS = 60_000;
+/** Requests under way at a stop get so long to finish. */
+const DRAIN_MS = 10_000;
+
+const HELP = `ims: the Image Management Service as one process.
+
+Usage: npm start
+It needs no configuration: it listens on 127.0.0.1:9100 and keeps everything under ./data.
+Environment, all optional (README has the full table):
+  IMS_HOST, IMS_PORT        where it listens
+  IMS_DATA                  where records, artifacts, logs and work folders are kept
+  IMS_MAX_JOBS              jobs running at once
+  IMS_LOG_LEVEL             info, warn or error
+SIGTERM and SIGINT stop it cleanly; running jobs go on and are found again at the next start.
+`;
+
+function incoming(env: unknown): AsyncIterable<Uint8Array> | undefined {
+  return isNode(env) ? env.incoming : undefined;
+}
+
+/** The web stream of a request body costs a third of an upload's throughput; Node's own does not. */
+function isNode(env: unknown): env is HttpBindings {
+  return typeof env === "object" && env !== null && "incoming" in env;
+}
+
+function urlOf({ address, family, port }: AddressInfo): string {
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}
+
+async function run(config: Config): Promise<void> {
+  const telemetry = createPinoTelemetry(config.logLevel);
+  const loops: Loop[] = [];
+  let url = "";
+  const wake = () => loops[0]?.wake();
+  const composition = await compose(config, {
+    telemetry,
+    version: VERSION,
+    serviceUrl: () => config.agentUrl ?? url,
+    wake,
+    agentEnv: plainEnvironment(process.env),
+  });
+  const app = serve(ENDPOINTS, { ...composition.serving, incoming });
+  const server = listen(
+    { fetch: app.fetch, hostname: config.host, port: config.port, autoCleanupIncoming: false },
+    (info) => {
+      url = urlOf(info);
+      process.stdout.write(`IMS listens on ${url}\nIts API is described at ${url}/openapi.json\n`);
+      loops.push(startLoop(() => composition.ims.reconciler.tick(), RECONCILE_MS));
+      loops.push(startLoop(() => composition.housekeeping(), HOUSEKEEPING_MS));
+    },
+  );
+  tune(server);
+  server.on("error", (error: NodeJS.ErrnoException) => {
+    process.stderr.write(`${listenProblem(error, config)}\n`);
+    process.exitCode = 1;
+    void composition.close();
+  });
+  const stop = async () => {
+    await Promise.all([drain(server), ...loops.map((loop) => loop.stop())]);
+    await composition.close();
+    telemetry.flush();
+  };
+  stopOnSignals(stop);
+}
+
+/** An upload may take hours; a client that never finishes its headers may not. */
+function tune(server: ServerType): void {
+  if (!("requestTimeout" in server)) return;
+  server.requestTimeout = 0;
+  server.headersTimeout = 60_000;
+  server.keepAliveTimeout = 65_000;
+}
+
+function stopOnSignals(stop: () => Promise<void>): void {
+  let stopping = false;
+  for (const signal of ["SIGTERM", "SIGINT"] as const)
+    process.on(signal, () => {
+      // A second signal means: at once.
+      if (stopping) process.exit(1);
+      stopping = true;
+      process.stdout.write("IMS is stopping; running jobs go on.\n");
+      stop().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          process.stderr.write(`IMS did not stop cleanly: ${String(error)}\n`);
+          process.exit(1);
+        },
+      );
+    });
+}
+
+async function drain(server: ServerType): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  if ("closeIdleConnections" in server) server.closeIdleConnections();
+  const timer = setTimeout(() => {
+    if ("closeAllConnections" in server) server.closeAllConnections();
+  }, DRAIN_MS);
+  await closed;
+  clearTimeout(timer);
+}
+
+function listenProblem(error: NodeJS.ErrnoException, { host, port }: Config): string {
+  if (error.code === "EADDRINUSE")
+    return `Port ${port} of ${host} is taken. Stop what listens there, or choose another with IMS_PORT.`;
+  if (error.code === "EACCES")
+    return `Port ${port} may not be used by this user. Choose one above 1023 with IMS_PORT.`;
+  return `IMS cannot listen on ${host}:${port}: ${error.message}`;
+}
+
+async function main(): Promise<void> {
+  if (process.argv.includes("--help")) return void process.stdout.write(HELP);
+  try {
+    await run(readConfig(process.env, process.arch));
+  } catch (error) {
+    const known = error instanceof ConfigError || (error instanceof Error && error.name === "DomainError");
+    process.stderr.write(`${known ? error.message : String(error instanceof Error ? error.stack : error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+await main();

@@ -1,0 +1,23 @@
+import { endpoint } from "../http/endpoint.ts";
+import { signedAddress, SignedQuery } from "./signed.ts";
+
+export default endpoint({
+  operation: "put_signed_object",
+  summary: "Store the object of a signed URL",
+  tag: "signed",
+  method: "put",
+  path: "/signed/{bucket}/{key*}",
+  role: "anyone",
+  internal: true,
+  query: SignedQuery,
+  takesBytes: { description: "The object's bytes" },
+  status: 204,
+  async run({ services, params, query, upload }) {
+    const address = signedAddress(services.signedUrls, "PUT", params, query);
+    await services.artifacts.write(address, upload.bytes, {
+      contentType: upload.contentType ?? "application/octet-stream",
+      metadata: upload.metadata,
+      expect: upload.expect,
+    });
+  },
+});

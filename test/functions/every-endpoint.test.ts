@@ -1,0 +1,243 @@
+import * as v from "valibot";
+import { beforeEach, describe, expect, it } from "vitest";
+import { DomainError } from "../../core/errors.ts";
+import { ENDPOINTS } from "../../functions/endpoints.ts";
+import { serve } from "../../functions/http/serve.ts";
+import { createTestService, type TestService } from "../support/ims.ts";
+
+let service: TestService;
+beforeEach(() => {
+  service = createTestService();
+});
+
+/** The path with a name that nothing has. */
+const unknown = (path: string) => path.replaceAll(/\{\w+\*?\}/gu, "unknown");
+const routes = ENDPOINTS.map(
+  (endpoint) => [`${endpoint.method.toUpperCase()} ${endpoint.path}`, endpoint] as const,
+);
+const withId = routes.filter(([, { path, role }]) => path.includes("_id}") && role !== "agent");
+const withBody = routes.filter(([, { body, path }]) => body !== undefined && !path.includes("{"));
+const Problem = v.looseObject({ status: v.number(), title: v.string() });
+
+describe("every endpoint", () => {
+  it.each(routes)("%s answers under the gateway's prefix as it does without", async (_, { method, path }) => {
+    const plain = await service.call(method.toUpperCase(), unknown(path));
+    const prefixed = await service.call(method.toUpperCase(), `/apis/ims${unknown(path)}`);
+    expect(prefixed.status).toBe(plain.status);
+    expect(plain.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/u);
+  });
+
+  it.each(routes.filter(([, { role }]) => role !== "anyone" && role !== "agent"))(
+    "%s asks who is calling before anything else",
+    async (_, endpoint) => {
+      const refusing = serve(ENDPOINTS, {
+        ims: service.ims,
+        services: {
+          version: "",
+          openapi: async () => ({}),
+          signedUrls: { verify: () => "forged" },
+          artifacts: service.ports.artifacts,
+        },
+        authenticator: {
+          authenticate: async () => {
+            throw new DomainError("unauthenticated", "Who are you?");
+          },
+        },
+        telemetry: { emit: () => undefined },
+        now: () => 0,
+        newId: () => "id",
+      });
+      const answer = await refusing.request(unknown(endpoint.path), {
+        method: endpoint.method.toUpperCase(),
+        body: endpoint.method === "get" ? null : "x",
+      });
+      expect(answer.status).toBe(401);
+      expect(answer.headers.get("www-authenticate")).toBe("Bearer");
+    },
+  );
+
+  it.each(routes.filter(([, { role }]) => role === "admin"))("%s is not for readers", async (_, endpoint) => {
+    const app = serve(ENDPOINTS, {
+      ims: service.ims,
+      services: {
+        version: "",
+        openapi: async () => ({}),
+        signedUrls: { verify: () => "forged" },
+        artifacts: service.ports.artifacts,
+      },
+      authenticator: { authenticate: async () => ({ name: "someone", role: "reader" }) },
+      telemetry: { emit: () => undefined },
+      now: () => 0,
+      newId: () => "id",
+    });
+    expect(
+      (await app.request(unknown(endpoint.path), { method: endpoint.method.toUpperCase() })).status,
+    ).toBe(403);
+  });
+
+  it.each(withId)(
+    "%s answers 404 for an id that nothing has (behaviour 13, 14)",
+    async (_, { method, path }) => {
+      for (const id of ["unknown", "46A2731E-A1D0-4F98-BA92-4F78C756BB12"]) {
+        const answer = await service.call(method.toUpperCase(), path.replaceAll(/\{\w+\}/gu, id));
+        expect(answer.status).toBe(404);
+        expect(answer.headers.get("content-type")).toBe("application/problem+json");
+        expect(v.is(Problem, answer.json)).toBe(true);
+      }
+    },
+  );
+
+  it.each(withBody)(
+    "%s answers 415, 400 and 413 for a body it cannot take (behaviour 5 to 7)",
+    async (_, { method, path }) => {
+      const send = async (body: string, type?: string) =>
+        (
+          await service.app.request(path, {
+            method: method.toUpperCase(),
+            body,
+            headers: type === undefined ? {} : { "content-type": type },
+          })
+        ).status;
+      expect(await send("{}", "text/plain")).toBe(415);
+      expect(await send("{", "application/json")).toBe(400);
+      expect(await send("", "application/json")).toBe(400);
+      expect(await send("{}", "application/json; charset=utf-8")).toBe(400);
+      expect(await send("[]", "application/json")).toBe(400);
+      expect(await send("[1]", "application/json")).toBe(422);
+      expect(await send(`"${"x".repeat(1_048_576)}"`, "application/json")).toBe(413);
+    },
+  );
+
+  it.each([...new Set(ENDPOINTS.map(({ path }) => path))])(
+    "%s answers 405 with Allow for other methods",
+    async (path) => {
+      const known = ENDPOINTS.filter((endpoint) => endpoint.path === path).map(({ method }) =>
+        method.toUpperCase(),
+      );
+      const other = ["PUT", "PATCH", "DELETE", "POST"].find((method) => !known.includes(method)) ?? "";
+      const answer = await service.call(other, unknown(path));
+      expect(answer.status).toBe(405);
+      expect(answer.headers.get("allow")?.split(", ")).toEqual(expect.arrayContaining(known));
+      const options = await service.call("OPTIONS", unknown(path));
+      expect([options.status, options.headers.get("allow")]).toEqual([204, answer.headers.get("allow")]);
+    },
+  );
+});
+
+describe("the service", () => {
+  it.each(["/", "/v3", "/v3/images/", "/nothing", "/v2/nothing", "/apis/ims/v3/nothing"])(
+    "answers 404 for %s (behaviour 3)",
+    async (path) => {
+      const answer = await service.get(path);
+      expect(answer.status).toBe(404);
+      expect(answer.headers.get("content-type")).toBe("application/problem+json");
+    },
+  );
+
+  it("answers health, version and its own description to anybody (behaviour 18, 19)", async () => {
+    expect(await service.get("/healthz/live")).toMatchObject({ status: 200, json: {} });
+    expect(await service.get("/healthz/ready")).toMatchObject({ status: 200, json: {} });
+    expect(await service.get("/version")).toMatchObject({ status: 200, json: { version: "1.2.3" } });
+    expect(await service.get("/openapi.json")).toMatchObject({ status: 200, json: { openapi: "3.1.0" } });
+  });
+
+  it("is not ready when its storage is not, and says why", async () => {
+    service.ports.records.check = async () => {
+      throw new DomainError("storage-full", "The disk is full.");
+    };
+    expect(await service.get("/healthz/ready")).toMatchObject({
+      status: 507,
+      json: { detail: "The disk is full." },
+    });
+    expect((await service.get("/healthz/live")).status).toBe(200);
+  });
+
+  it("tells nothing of an unforeseen error but the request's id, and logs its cause", async () => {
+    service.ports.records.list = async () => {
+      throw new TypeError("secret detail");
+    };
+    const answer = await service.get("/v3/images", { "x-request-id": "my-request" });
+    expect(answer.status).toBe(500);
+    expect(answer.json).toEqual({ title: "Internal Server Error", status: 500, request_id: "my-request" });
+    expect(service.events).toContainEqual(
+      expect.objectContaining({
+        event: "request-failed",
+        request_id: "my-request",
+        reason: expect.stringContaining("secret detail"),
+      }),
+    );
+  });
+
+  it("takes a request id that is fit for a log, and makes one otherwise", async () => {
+    const id = async (sent: string) =>
+      (await service.get("/version", { "x-request-id": sent })).headers.get("x-request-id");
+    expect(await id("abc-1.2_3")).toBe("abc-1.2_3");
+    expect(await id('{"forged": 1}')).toMatch(/^[0-9a-f-]{36}$/u);
+  });
+
+  it("logs one line per request, without query, headers or body", async () => {
+    await service.call(
+      "POST",
+      "/v3/public-keys?token=s3cret",
+      { name: "n", public_key: "ssh-ed25519 S3CRET" },
+      { authorization: "Bearer s3cret" },
+    );
+    const lines = service.events.filter(({ event }) => event === "request");
+    expect(lines).toEqual([
+      {
+        event: "request",
+        level: "info",
+        request_id: expect.any(String),
+        method: "POST",
+        path: "/v3/public-keys",
+        operation: "post_v3_public_key",
+        status: 201,
+        ms: 0,
+        who: "local",
+      },
+    ]);
+    expect(JSON.stringify(service.events)).not.toMatch(/s3cret/iu);
+  });
+
+  it("answers 304 to a client that has the current state of a list or record", async () => {
+    await service.post("/v3/images", { name: "i" });
+    const first = await service.get("/v3/images");
+    const etag = first.headers.get("etag") ?? "";
+    expect(await service.get("/v3/images", { "if-none-match": etag })).toMatchObject({
+      status: 304,
+      text: "",
+    });
+    await service.post("/v3/images", { name: "j" });
+    expect((await service.get("/v3/images", { "if-none-match": etag })).status).toBe(200);
+  });
+
+  it("answers HEAD without a body (behaviour 20)", async () => {
+    expect(await service.call("HEAD", "/v3/images")).toMatchObject({ status: 200, text: "" });
+  });
+
+  it.each([
+    [{ host: "evil.example" }, 403],
+    [{ host: "localhost:9100", "sec-fetch-site": "cross-site" }, 403],
+    [{ host: "127.0.0.1:9100" }, 200],
+    [{ host: "[::1]:9100" }, 200],
+  ])("without authentication answers %j with %i: web pages cannot reach it", async (headers, status) => {
+    expect((await service.get("/v3/images", headers)).status).toBe(status);
+  });
+
+  it("gives signed objects only to the bearer of a signature that is right and has not expired", async () => {
+    const key = "a b/../ü%/c";
+    const put = (await service.ports.artifacts.signUrl("PUT", { bucket: "boot-images", key }, 60)).url;
+    expect((await service.put(put, "content", { "x-amz-meta-k": "v" })).status).toBe(204);
+    expect((await service.ports.artifacts.stat({ bucket: "boot-images", key }))?.metadata).toEqual({
+      k: "v",
+    });
+    const { url } = await service.ports.artifacts.signUrl("GET", { bucket: "boot-images", key }, 60);
+    expect(await service.get(url, { range: "bytes=0-2" })).toMatchObject({ status: 206, text: "con" });
+    expect((await service.get(put)).status).toBe(403);
+    expect((await service.get(url.replace("expires=", "expires=9"))).status).toBe(403);
+    expect((await service.get(url.replace("signature=", "signature=x"))).status).toBe(403);
+    expect((await service.get(url.replace("boot-images", "ims"))).status).toBe(403);
+    service.time.now += 61_000;
+    expect((await service.get(url)).json.detail).toContain("expired");
+  });
+});

@@ -1,0 +1,21 @@
+import { describe, expect, it } from "vitest";
+import { ENDPOINTS } from "../functions/endpoints.ts";
+import committed from "../infra/openapi.json" with { type: "json" };
+import { openApiDocument } from "../infra/openapi-document.ts";
+import packageJson from "../package.json" with { type: "json" };
+
+describe("the OpenAPI document", () => {
+  it("is the one that the endpoints make: run npm run openapi after a change", () => {
+    expect(committed).toEqual(JSON.parse(JSON.stringify(openApiDocument(ENDPOINTS, packageJson.version))));
+  });
+
+  it("describes every published operation and none for agents", () => {
+    const described = Object.values(committed.paths).flatMap((methods) =>
+      Object.values(methods).map(({ operationId }) => operationId),
+    );
+    const published = ENDPOINTS.filter((endpoint) => endpoint.internal !== true).map(
+      ({ operation }) => operation,
+    );
+    expect(described.toSorted()).toEqual(published.toSorted());
+  });
+});

@@ -1,0 +1,88 @@
+import { randomUUID } from "node:crypto";
+import { createMemoryArtifacts } from "../../adapters/artifacts/memory.ts";
+import { createMemoryJobLogs } from "../../adapters/job-logs/memory.ts";
+import { createMemoryRecords } from "../../adapters/records/memory.ts";
+import { createHmacSigner } from "../../adapters/signer/hmac.ts";
+import { createIms } from "../../core/ims.ts";
+import type { Ports } from "../../core/ports/index.ts";
+import type { TelemetryEvent } from "../../core/ports/telemetry.ts";
+import type { Settings } from "../../core/settings.ts";
+import { ENDPOINTS } from "../../functions/endpoints.ts";
+import { createOpenAuthenticator } from "../../functions/http/auth.ts";
+import { serve } from "../../functions/http/serve.ts";
+import { createScriptedRunner } from "./runner.ts";
+import { testSettings } from "./settings.ts";
+
+/** A whole service in memory, with a clock that stands still until a test moves it. */
+export function createTestService(jobs: Partial<Settings["jobs"]> = {}, replace: Partial<Ports> = {}) {
+  const time = { now: Date.parse("2026-06-15T12:00:00.000Z") };
+  const events: TelemetryEvent[] = [];
+  const signer = createHmacSigner(new Uint8Array(32).fill(7));
+  const clock = {
+    now: () => time.now,
+    sleep: async () => await new Promise<void>((resolve) => setImmediate(resolve)),
+  };
+  const runner = createScriptedRunner();
+  const artifacts = createMemoryArtifacts({ signer, clock, publicUrl: () => "http://localhost" });
+  const ports: Ports = {
+    records: createMemoryRecords(),
+    artifacts,
+    logs: createMemoryJobLogs(),
+    runner,
+    clock,
+    ids: { uuid: () => randomUUID(), random: () => 0.5 },
+    signer,
+    telemetry: { emit: (event) => events.push(event) },
+    ...replace,
+  };
+  const settings = testSettings(jobs);
+  const ims = createIms(ports, settings);
+  const app = serve(ENDPOINTS, {
+    ims,
+    services: {
+      version: "1.2.3",
+      openapi: async () => ({ openapi: "3.1.0" }),
+      signedUrls: artifacts,
+      artifacts: ports.artifacts,
+    },
+    authenticator: createOpenAuthenticator(),
+    telemetry: ports.telemetry,
+    now: clock.now,
+    newId: () => randomUUID(),
+  });
+  return { app, ims, ports, settings, runner, events, time, ...client(app) };
+}
+
+type App = ReturnType<typeof serve>;
+
+/** Short words for requests: `body` is sent as JSON, answers are parsed. */
+function client(app: App) {
+  async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+    const response = await app.request(path, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+    });
+    const text = await response.text();
+    const isJson = /json/u.test(response.headers.get("content-type") ?? "");
+    const json: any = isJson && text !== "" ? JSON.parse(text) : undefined; // oxlint-disable-line no-explicit-any -- what an answer looks like is what tests find out
+    return { status: response.status, headers: response.headers, text, json };
+  }
+  return {
+    call,
+    get: (path: string, headers?: Record<string, string>) => call("GET", path, undefined, headers),
+    post: (path: string, body?: unknown) => call("POST", path, body),
+    patch: (path: string, body?: unknown) => call("PATCH", path, body),
+    remove: (path: string) => call("DELETE", path),
+    put: async (
+      path: string,
+      bytes: string | Uint8Array<ArrayBuffer>,
+      headers: Record<string, string> = {},
+    ) => {
+      const response = await app.request(path, { method: "PUT", body: bytes, headers });
+      const text = await response.text();
+      return { status: response.status, json: text === "" ? undefined : JSON.parse(text) };
+    },
+  };
+}
+export type TestService = ReturnType<typeof createTestService>;

@@ -1,0 +1,8 @@
+import { readConfig } from "../../functions/config.ts";
+import type { Settings } from "../../core/settings.ts";
+
+/** The settings of a service without any configuration, with these jobs' members changed. */
+export function testSettings(jobs: Partial<Settings["jobs"]> = {}): Settings {
+  const { settings } = readConfig({}, "x64");
+  return { ...settings, jobs: { ...settings.jobs, ...jobs } };
+}
