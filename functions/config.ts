@@ -12,6 +12,8 @@ export interface Config {
   /** Where agents find the service; absent: where it listens. */
   readonly agentUrl: string | undefined;
   readonly logLevel: "info" | "warn" | "error";
+  /** Handed on to agents: which programs they use, how long they wait for a service that does not answer. */
+  readonly agentEnv: Readonly<Record<string, string>>;
   readonly settings: Settings;
 }
 
@@ -45,6 +47,10 @@ const Environment = v.object({
   IMS_JOBS: v.optional(words(["local"]), "local"),
   IMS_AGENT_URL: v.optional(v.pipe(v.string(), v.url("is not a URL"))),
   IMS_LOG_LEVEL: v.optional(words(["info", "warn", "error"]), "info"),
+  IMS_KIWI: v.optional(text),
+  IMS_PYTHON: v.optional(text),
+  IMS_MKSQUASHFS: v.optional(text),
+  IMS_AGENT_PATIENCE: v.optional(text),
   IMS_MAX_JOBS: v.optional(wholeNumber(0, 10_000), "2"),
   IMS_REPO_WAIT_SECONDS: v.optional(wholeNumber(0, 86_400), "500"),
   IMS_MAX_ARCHIVE_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(1024 ** 3)),
@@ -68,6 +74,16 @@ const Environment = v.object({
   JOB_CUSTOMER_ACCESS_NETWORK_DOMAIN: v.optional(text, "shasta.local"),
 });
 type Environment = v.InferOutput<typeof Environment>;
+
+/** Unset members stay unset. */
+const AgentEnvironment = v.pipe(
+  v.partial(v.pick(Environment, ["IMS_KIWI", "IMS_PYTHON", "IMS_MKSQUASHFS", "IMS_AGENT_PATIENCE"])),
+  v.transform((picked) => {
+    const set: Record<string, string> = {};
+    for (const [name, value] of Object.entries(picked)) if (value !== undefined) set[name] = value;
+    return set;
+  }),
+);
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/u;
 const SIGNED_URL_SECONDS = 7200;
@@ -111,6 +127,7 @@ function toConfig(env: Environment, arch: string): Config {
     secretFile: env.IMS_SECRET_FILE ?? `${env.IMS_DATA}/secret`,
     agentUrl: env.IMS_AGENT_URL,
     logLevel: env.IMS_LOG_LEVEL,
+    agentEnv: v.parse(AgentEnvironment, env),
     settings: {
       buckets: { recipes: env.S3_IMS_BUCKET, images: env.S3_BOOT_IMAGES_BUCKET },
       uploads: { maxArchiveBytes: env.IMS_MAX_ARCHIVE_BYTES },

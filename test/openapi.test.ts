@@ -16,6 +16,7 @@ describe("the OpenAPI document", () => {
     const published = ENDPOINTS.filter((endpoint) => endpoint.internal !== true).map(
       ({ operation }) => operation,
     );
-    expect(described.toSorted()).toEqual(published.toSorted());
+    expect(new Set(described)).toEqual(new Set(published));
+    expect(described).toHaveLength(published.length);
   });
 });

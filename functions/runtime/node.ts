@@ -50,7 +50,7 @@ async function run(config: Config): Promise<void> {
     version: VERSION,
     serviceUrl: () => config.agentUrl ?? url,
     wake,
-    agentEnv: plainEnvironment(process.env),
+    agentEnv: { ...plainEnvironment(process.env), ...config.agentEnv },
   });
   const app = serve(ENDPOINTS, { ...composition.serving, incoming });
   const server = listen(

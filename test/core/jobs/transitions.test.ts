@@ -84,7 +84,7 @@ describe("a job's life", () => {
         let job = aJob();
         for (const event of list) {
           const next = event(job);
-          if (isTerminal(job.status)) expect(next).toBeUndefined();
+          expect(isTerminal(job.status) ? next : undefined).toBeUndefined();
           job = next ?? job;
         }
         const open = job.progress?.phases.filter((phase) => phase.ended === undefined) ?? [];

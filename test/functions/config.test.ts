@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import { readConfig } from "../../functions/config.ts";
+
+describe("the configuration", () => {
+  it("needs none: loopback, everything below ./data", () => {
+    expect(readConfig({}, "x64")).toMatchObject({
+      host: "127.0.0.1",
+      port: 9100,
+      data: "./data",
+      secretFile: "./data/secret",
+      settings: {
+        buckets: { recipes: "ims", images: "boot-images" },
+        jobs: { maxRunning: 2, repositoryWaitSeconds: 500, nativeArch: "x86_64", pack: { compression: "zstd" } },
+      },
+    });
+  });
+
+  it("names everything that is wrong at once", () => {
+    const wrong = { IMS_PORT: "70000", IMS_MAX_JOBS: "-1", IMS_SQUASHFS_COMPRESSION: "zip", S3_IMS_BUCKET: "No" };
+    expect(() => readConfig(wrong, "x64")).toThrow(
+      /IMS_PORT is more than 65535[\s\S]*IMS_MAX_JOBS is not a whole number[\s\S]*IMS_SQUASHFS_COMPRESSION is none of zstd[\s\S]*S3_IMS_BUCKET is not a bucket name/u,
+    );
+  });
+
+  it.each(["0.0.0.0", "::", "192.168.1.1", "example.org", "127.0.0.1.example.org"])(
+    "does not listen on %s without authentication and says what to do",
+    (host) => {
+      expect(() => readConfig({ IMS_HOST: host }, "x64")).toThrow(/loopback only. Leave IMS_HOST/u);
+    },
+  );
+
+  it.each(["127.0.0.1", "127.1.2.3", "::1", "localhost"])("listens on %s", (host) => {
+    expect(readConfig({ IMS_HOST: host }, "x64").host).toBe(host);
+  });
+
+  it("hands to agents what concerns them and nothing else", () => {
+    const { agentEnv } = readConfig({ IMS_KIWI: "/opt/kiwi-ng", IMS_TOKEN: "secret" }, "arm64");
+    expect(agentEnv).toEqual({ IMS_KIWI: "/opt/kiwi-ng" });
+  });
+});
