@@ -114,7 +114,8 @@ type Sorted = { readonly remote: RepositoryProbes } | { readonly unasked: string
 
 function sortSource(path: string, repository: Repository, kind: RepositoryKind): Sorted {
   if (!/^https?:/iu.test(path)) {
-    const shown = URL.canParse(path) ? `${new URL(path).protocol}...` : JSON.stringify(path.slice(0, 200));
+    const scheme = /^[a-z][a-z0-9+.-]*:/iu.exec(path)?.[0];
+    const shown = scheme === undefined ? JSON.stringify(path.slice(0, 200)) : `${scheme}...`;
     return { unasked: `${shown} is left to kiwi` };
   }
   if (!URL.canParse(path)) throw invalid("A repository of the recipe has a source path that is no URL.");

@@ -1,61 +1,72 @@
-import { access, readlink } from "node:fs/promises";
+import { readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { DomainError } from "../../core/errors.ts";
+import { isDomainError } from "../../core/errors.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
-import { isMissing } from "../process/errors.ts";
+import { codeOf } from "../process/errors.ts";
+
+const LIMIT_MS = 60_000;
 
 export interface PrivateDpkgOptions {
-  /** When the caller knows; otherwise it is told by comparison with process 1. */
+  /** When the caller knows; otherwise these two are found out. */
   readonly ownMountNamespace?: boolean;
+  readonly isRoot?: boolean;
   readonly dpkgFolder?: string;
-  readonly signal?: AbortSignal;
 }
 
-async function exists(path: string): Promise<boolean> {
+export type PrivateDpkg = { readonly done: true } | { readonly done: false; readonly why: string };
+
+async function orNothing<T>(asking: Promise<T>): Promise<T | undefined> {
   try {
-    await access(path);
-    return true;
+    return await asking;
   } catch (error) {
-    if (isMissing(error)) return false;
-    throw new DomainError("unavailable", "Cannot look at the machine's package database.", { cause: error });
+    if (codeOf(error) === undefined) throw error;
+    return undefined;
   }
 }
 
+/** The first process of a process namespace has mounts of its own, too: nobody makes one without the other. */
 async function hasOwnMountNamespace(): Promise<boolean> {
-  const [mine, first] = await Promise.all([readlink("/proc/self/ns/mnt"), readlink("/proc/1/ns/mnt")]);
-  return mine !== first;
+  if (process.pid === 1) return true;
+  const first = await orNothing(readlink("/proc/1/ns/mnt"));
+  return first !== undefined && first !== (await readlink("/proc/self/ns/mnt"));
 }
 
-async function mayMountOver(folder: string, options: PrivateDpkgOptions): Promise<boolean> {
-  if (process.getuid?.() !== 0 || !(await exists(folder))) return false;
-  return options.ownMountNamespace ?? (await hasOwnMountNamespace());
+async function obstacle(folder: string, options: PrivateDpkgOptions): Promise<string | undefined> {
+  if ((await orNothing(stat(folder)))?.isDirectory() !== true) return "this machine has none";
+  if (!(options.isRoot ?? process.getuid?.() === 0)) return "only root can mount";
+  const own = options.ownMountNamespace ?? (await hasOwnMountNamespace());
+  return own ? undefined : "the mount would show to the whole machine";
+}
+
+/** Why the command failed, in its own words; `undefined` when it did not. */
+async function trouble(run: RunCommand, file: string, args: readonly string[]): Promise<string | undefined> {
+  try {
+    const { exitCode, tail } = await run({ file, args, quiet: true, signal: AbortSignal.timeout(LIMIT_MS) });
+    return exitCode === 0 ? undefined : (tail.at(-1) ?? `${file} failed`);
+  } catch (error) {
+    if (isDomainError(error)) return error.message;
+    throw error;
+  }
 }
 
 /**
  * Gives this process and its children a package database of their own: kiwi 11 locks the machine's and leaves files in
  * it, so two builds at once on one machine would fail. Only where that touches nobody else: as root, in a mount
- * namespace of our own. The copy goes with the work folder, the mount with the namespace.
- * @returns whether it was done.
+ * namespace of our own. The copy goes with the work folder, the mount with the namespace. A build alone on its machine
+ * (a container that may not mount) does without.
  */
 export async function usePrivateDpkg(
   workFolder: string,
   run: RunCommand,
   options: PrivateDpkgOptions = {},
-): Promise<boolean> {
+): Promise<PrivateDpkg> {
   const folder = options.dpkgFolder ?? "/var/lib/dpkg";
-  if (!(await mayMountOver(folder, options))) return false;
   const copy = join(workFolder, "dpkg");
-  const commands = [
-    { file: "cp", args: ["--archive", "--", folder, copy] },
+  const why =
+    (await obstacle(folder, options)) ??
     // else the mount could show in the namespace that this one was made from
-    { file: "mount", args: ["--make-rprivate", "/"] },
-    { file: "mount", args: ["--bind", copy, folder] },
-  ];
-  for (const command of commands) {
-    const signal = options.signal ?? AbortSignal.timeout(60_000);
-    const { exitCode, tail } = await run({ ...command, quiet: true, signal });
-    if (exitCode !== 0)
-      throw new DomainError("unavailable", `No package database of its own: ${tail.at(-1) ?? command.file}`);
-  }
-  return true;
+    (await trouble(run, "mount", ["--make-rprivate", "/"])) ??
+    (await trouble(run, "cp", ["--archive", "--", folder, copy])) ??
+    (await trouble(run, "mount", ["--bind", copy, folder]));
+  return why === undefined ? { done: true } : { done: false, why };
 }

@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open as openFile } from "node:fs/promises";
 import { DomainError } from "../../core/errors.ts";
 import { fileError } from "../archive/fs-errors.ts";
-import { type Answer, answerOf, isPassing, networkError, open, TransferError } from "./http.ts";
+import { type Answer, isPassing, open, TransferError } from "./http.ts";
 import { Final, type Persistence, persist } from "./persistence.ts";
 
 export interface DownloadOrder {
@@ -70,10 +70,10 @@ async function receive(
   advanced: () => void,
 ): Promise<void> {
   const headers = partial.size === 0 ? {} : { range: `bytes=${partial.size}-` };
-  const request = open(order.url, { headers, signal: order.signal, idleMs });
-  request.end();
+  const exchange = open(order.url, { headers, signal: order.signal, idleMs });
+  exchange.request.end();
   try {
-    const answer = await answerOf(request);
+    const answer = await exchange.answer();
     await align(partial, answer);
     for await (const chunk of answer.body) {
       if (!(chunk instanceof Uint8Array)) continue;
@@ -83,9 +83,9 @@ async function receive(
       order.onProgress(partial.size);
     }
   } catch (error) {
-    throw error instanceof Final ? error : networkError(error);
+    throw error instanceof Final ? error : exchange.failure(error);
   } finally {
-    request.destroy();
+    exchange.request.destroy();
   }
   if (partial.size < order.size) throw new TransferError("The connection ended early.");
 }

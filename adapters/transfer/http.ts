@@ -30,24 +30,38 @@ function reasonOf(error: unknown): string {
   return "code" in error && typeof error.code === "string" ? error.code : error.message;
 }
 
-export function networkError(error: unknown): unknown {
+export interface Exchange {
+  readonly request: ClientRequest;
+  answer(): Promise<Answer>;
+  /** Why it broke: what is read or written only learns that the connection is gone. */
+  failure(error: unknown): unknown;
+}
+
+/** Starts a request over http or https; a connection that is silent for `idleMs` is given up. */
+export function open(url: string, options: RequestOptions & { readonly idleMs: number }): Exchange {
+  const { idleMs, ...rest } = options;
+  const request = url.startsWith("https:") ? requestHttps(url, rest) : requestHttp(url, rest);
+  const silence = new TransferError(`Nothing came for ${idleMs / 1000} seconds.`);
+  let silent = false;
+  request.setTimeout(idleMs, () => {
+    silent = true;
+    request.destroy(silence);
+  });
+  // an error after the answer has come, or a second one, must not end the whole program
+  request.on("error", () => undefined);
+  return {
+    request,
+    answer: () => answerOf(request),
+    failure: (error) => (silent ? silence : networkError(error)),
+  };
+}
+
+function networkError(error: unknown): unknown {
   if (error instanceof TransferError) return error;
   return new TransferError(`The connection failed (${reasonOf(error)}).`, { cause: error });
 }
 
-/** Starts a request over http or https; a connection that is silent for `idleMs` is given up. */
-export function open(url: string, options: RequestOptions & { readonly idleMs: number }): ClientRequest {
-  const { idleMs, ...rest } = options;
-  const request = url.startsWith("https:") ? requestHttps(url, rest) : requestHttp(url, rest);
-  request.setTimeout(idleMs, () =>
-    request.destroy(new TransferError(`Nothing came for ${idleMs / 1000} seconds.`)),
-  );
-  // an error after the answer has come, or a second one, must not end the whole program
-  request.on("error", () => undefined);
-  return request;
-}
-
-export async function answerOf(request: ClientRequest): Promise<Answer> {
+async function answerOf(request: ClientRequest): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   request.once("response", resolve);
   request.once("error", reject);
@@ -55,7 +69,7 @@ export async function answerOf(request: ClientRequest): Promise<Answer> {
   return { status: body.statusCode ?? 0, headers: body.headers, body };
 }
 
-/** Status that may be another one soon; 401 and 403 are what an expired URL gets, and each try has a new one. */
+/** Whether the same request may get another answer soon. */
 export function isPassing(status: number): boolean {
   return status >= 500
     ? status !== 501 && status !== 505 && status !== 507

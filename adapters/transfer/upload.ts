@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { DomainError, isDomainError } from "../../core/errors.ts";
 import type { UploadTarget } from "../../core/jobs/agent-messages.ts";
 import { fileError } from "../archive/fs-errors.ts";
-import { answerOf, isPassing, networkError, open, TransferError } from "./http.ts";
+import { isPassing, open, TransferError } from "./http.ts";
 import { Final, type Persistence, persist } from "./persistence.ts";
 
 export interface UploadOrder {
@@ -66,11 +66,12 @@ async function put(
   idleMs: number,
   onBytes: (bytes: number) => void,
 ): Promise<number> {
-  const request = open(target.url, {
+  const exchange = open(target.url, {
     method: target.method,
     idleMs,
     signal: order.signal,
     headers: {
+      ...target.headers,
       "content-length": digests.size,
       "content-type": "application/octet-stream",
       "content-md5": base64(digests.md5),
@@ -78,18 +79,18 @@ async function put(
     },
   });
   try {
-    const answered = answerOf(request);
+    const answered = exchange.answer();
     const source = createReadStream(order.file, { highWaterMark: CHUNK_BYTES });
-    const sent = pipeline(source, counter(onBytes), request, { signal: order.signal });
+    const sent = pipeline(source, counter(onBytes), exchange.request, { signal: order.signal });
     // a server may refuse before it has read everything; its answer says more than the broken pipe
     sent.catch(() => undefined);
     const { status, body } = await answered;
     if (status < 300) await Promise.all([sent, text(body)]);
     return status;
   } catch (error) {
-    throw networkError(error);
+    throw exchange.failure(error);
   } finally {
-    request.destroy();
+    exchange.request.destroy();
   }
 }
 

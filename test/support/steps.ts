@@ -1,0 +1,48 @@
+import { createAgentTools, type AgentToolsConfig } from "../../adapters/agent-tools.ts";
+import { plainEnvironment } from "../../adapters/process/environment.ts";
+import { createRunCommand } from "../../adapters/process/spawn.ts";
+import type { RunCommand } from "../../core/ports/commands.ts";
+import type { Plan } from "../../core/jobs/plan.ts";
+import type { JobService, StepContext, StepState } from "../../functions/agent/step.ts";
+
+export interface ContextOptions {
+  readonly workFolder: string;
+  readonly run?: RunCommand;
+  readonly tools?: AgentToolsConfig;
+  readonly service?: JobService;
+  readonly state?: Partial<StepState>;
+  readonly arch?: Plan["arch"];
+  readonly signal?: AbortSignal;
+  readonly onLog?: (line: string) => void;
+}
+
+export interface TestContext extends StepContext {
+  readonly lines: string[];
+  readonly reports: { readonly message?: string; readonly percent?: number }[];
+}
+
+/** What a step gets from the agent, with the real tools; log lines and progress are kept to look at. */
+export function stepContext(options: ContextOptions): TestContext {
+  const lines: string[] = [];
+  const reports: { readonly message?: string; readonly percent?: number }[] = [];
+  const log = (line: string): void => {
+    lines.push(line);
+    options.onLog?.(line);
+  };
+  const run = options.run ?? createRunCommand({ env: plainEnvironment(process.env), onLine: log });
+  return {
+    plan: { job_id: "j", attempt: 1, arch: options.arch ?? "x86_64", heartbeat_seconds: 5, steps: [] },
+    workFolder: options.workFolder,
+    log,
+    progress: (report) => reports.push(report),
+    signal: options.signal ?? new AbortController().signal,
+    run,
+    service: options.service ?? {
+      uploadTarget: () => Promise.reject(new Error("This test has no service.")),
+    },
+    tools: createAgentTools(run, { transfer: { firstPauseMs: 5, patienceMs: 2000 }, ...options.tools }),
+    state: { uploaded: [], ...options.state },
+    lines,
+    reports,
+  };
+}
