@@ -1,0 +1,137 @@
+import { mkdir, realpath } from "node:fs/promises";
+import { join } from "node:path";
+import { addAbortSignal } from "node:stream";
+import { inspect, parseArgs } from "node:util";
+import { createAgentTools } from "../../adapters/agent-tools.ts";
+import { usePrivateDpkg } from "../../adapters/build/private-dpkg.ts";
+import { plainEnvironment } from "../../adapters/process/environment.ts";
+import { killJobProcesses } from "../../adapters/process/job-processes.ts";
+import { createRunCommand } from "../../adapters/process/spawn.ts";
+import { createSpool } from "../../adapters/process/spool.ts";
+import { removeWorkFolder } from "../../adapters/process/work-folder.ts";
+import type { Step } from "../../core/jobs/plan.ts";
+import { AgentEnding } from "./ending.ts";
+import { createLogShipper } from "./log-shipper.ts";
+import { createLogText } from "./log-text.ts";
+import { runPlan } from "./run.ts";
+import { createServiceClient } from "./service-client.ts";
+import { SettingsError, readSettings, readToken } from "./settings.ts";
+import type { AgentSettings } from "./settings.ts";
+import type { StepContext } from "./step.ts";
+import { carryOut as carryOutStep } from "./steps/index.ts";
+
+const HELP = `The agent: carries out one job of the Image Management Service. The service starts it.
+
+  node functions/agent/main.ts < token.json
+
+Standard input: one line, {"token": "..."}.
+
+Environment:
+  IMS_JOB_ID          id of the job
+  IMS_SERVICE_URL     where the service is
+  IMS_WORK_FOLDER     folder to work in, ends in the job's id; removed in the end
+  IMS_AGENT_PATIENCE  seconds without any answer after which the agent gives up (900)
+  IMS_KEEP_WORK       1: leave the work folder as it is
+  IMS_KIWI, IMS_PYTHON, IMS_MKSQUASHFS  programs to use instead of those of the PATH
+
+Exit code: 0 when the service knows how the job ended or no longer wants to know, 1 when it could not be told,
+2 when the agent was not started as it should be.
+`;
+
+const TOKEN_MILLISECONDS = 60_000;
+const LOG_BYTES = 256 * 1024 * 1024;
+const SIGNALS = { SIGTERM: 143, SIGINT: 130, SIGHUP: 129 } as const;
+
+function complain(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+function endOnSignals(end: (ending: AgentEnding) => void): void {
+  for (const [name, exitCode] of Object.entries(SIGNALS)) {
+    process.on(name, () => end(new AgentEnding(`The agent was ended by ${name}.`, exitCode)));
+  }
+}
+
+/** Everything that programs of the job find in their environment; the token is not part of it. */
+function childEnvironment({ jobId, workFolder }: AgentSettings): Record<string, string> {
+  return { ...plainEnvironment(process.env), IMS_JOB_ID: jobId, IMS_WORK_FOLDER: workFolder };
+}
+
+async function work(settings: AgentSettings, token: string, abort: AbortController): Promise<void> {
+  const { jobId, patience, programs, serviceUrl, workFolder } = settings;
+  const end = (ending: AgentEnding): void => abort.abort(ending);
+  const { signal } = abort;
+  endOnSignals(end);
+  const clean = createLogText(token);
+  const service = createServiceClient({ serviceUrl, jobId, token, patience, signal, end });
+  const spool = createSpool(join(workFolder, "agent.log"));
+  const onBroken = (error: unknown): void => {
+    if (!(error instanceof AgentEnding)) complain(`The log is cut off: ${clean(String(error))}`);
+  };
+  const log = createLogShipper({ spool, service, clean, maxBytes: LOG_BYTES, onBroken });
+  const run = createRunCommand({ env: childEnvironment(settings), onLine: log.line });
+  const tools = createAgentTools(run, programs);
+  const carryOut = async (context: StepContext, step: Step): Promise<void> => {
+    if (step.do === "build-with-kiwi") await separateFromMachine(context);
+    await carryOutStep(context, step);
+  };
+  await runPlan({ jobId, workFolder, service, log, clean, run, tools, carryOut, signal, complain });
+}
+
+/** kiwi uses the machine's package database, which has room for one build at a time. */
+async function separateFromMachine({ log, run, workFolder }: StepContext): Promise<void> {
+  const dpkg = await usePrivateDpkg(workFolder, run);
+  if (!dpkg.done) log(`This build shares the machine's Debian package database: ${dpkg.why}.`);
+}
+
+/** What programs of the job left running or mounted goes with the work folder. */
+async function cleanUp({ jobId, keepWork, workFolder }: AgentSettings): Promise<void> {
+  await killJobProcesses(jobId, workFolder);
+  if (keepWork) return;
+  process.chdir("/");
+  await removeWorkFolder(workFolder, createRunCommand({ env: plainEnvironment(process.env) }));
+}
+
+async function settle(settings: AgentSettings, token: string): Promise<number> {
+  const abort = new AbortController();
+  try {
+    await work(settings, token, abort);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof AgentEnding)) throw error;
+    complain(error.message);
+    return error.exitCode;
+  } finally {
+    abort.abort(new AgentEnding("The agent is done.", 0));
+    await cleanUp(settings);
+  }
+}
+
+function wantsHelp(): boolean {
+  try {
+    return parseArgs({ options: { help: { type: "boolean", short: "h" } } }).values.help === true;
+  } catch (error) {
+    throw new SettingsError(`${error instanceof Error ? error.message : String(error)}. See --help.`, {
+      cause: error,
+    });
+  }
+}
+
+async function main(): Promise<number> {
+  if (wantsHelp()) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const settings = readSettings(process.env);
+  const token = await readToken(addAbortSignal(AbortSignal.timeout(TOKEN_MILLISECONDS), process.stdin));
+  await mkdir(settings.workFolder, { recursive: true, mode: 0o700 });
+  return await settle({ ...settings, workFolder: await realpath(settings.workFolder) }, token);
+}
+
+function exitCodeOf(error: unknown): number {
+  complain(error instanceof SettingsError ? error.message : inspect(error));
+  return error instanceof SettingsError ? 2 : 1;
+}
+
+// Sockets that are kept alive, and whatever else a step left open, must not keep the agent.
+process.exit(await main().catch(exitCodeOf));

@@ -1,0 +1,112 @@
+import { inspect } from "node:util";
+import { DomainError } from "../../core/errors.ts";
+import type { Plan, Step } from "../../core/jobs/plan.ts";
+import { AgentEnding } from "./ending.ts";
+import { failureOf } from "./failure.ts";
+import type { JobLog } from "./log-shipper.ts";
+import { createReporter } from "./reporter.ts";
+import type { Reporter } from "./reporter.ts";
+import type { ServiceClient } from "./service-client.ts";
+import type { RunCommand, StepContext, StepState, StepTools } from "./step.ts";
+
+/** For the rest of the log, once the work is done. */
+const DRAIN_MILLISECONDS = 120_000;
+
+export interface AgentParts {
+  readonly jobId: string;
+  readonly workFolder: string;
+  readonly service: ServiceClient;
+  readonly log: JobLog;
+  /** Makes a text fit for users: no secrets, no control characters. */
+  readonly clean: (text: string) => string;
+  readonly run: RunCommand;
+  readonly tools: StepTools;
+  readonly carryOut: (context: StepContext, step: Step) => Promise<void>;
+  /** Aborted with an {@link AgentEnding} when the agent is to end before its work is done. */
+  readonly signal: AbortSignal;
+  /** The agent's own output, for who runs the machine. */
+  readonly complain: (text: string) => void;
+}
+
+/**
+ * Fetches the job's plan, carries it out, and tells the service how it went.
+ * @throws AgentEnding when the agent is to end without that.
+ */
+export async function runPlan(parts: AgentParts): Promise<void> {
+  try {
+    await carryOutPlan(parts, await fetchPlan(parts));
+  } catch (error) {
+    parts.signal.throwIfAborted();
+    await tellFailure(parts, error);
+  }
+}
+
+async function fetchPlan({ jobId, service }: AgentParts): Promise<Plan> {
+  const plan = await service.plan();
+  if (plan.job_id === jobId) return plan;
+  throw new DomainError("unavailable", "The service sent the plan of another job.");
+}
+
+/** The service hears of the agent until it knows how the job ended: storing the last of it may take a while. */
+async function carryOutPlan(parts: AgentParts, plan: Plan): Promise<void> {
+  const reporter = createReporter({
+    send: (report) => parts.service.report(report),
+    heartbeat: plan.heartbeat_seconds,
+    clean: parts.clean,
+    onError: (error) => {
+      if (!(error instanceof AgentEnding)) parts.complain(`A report was not taken: ${String(error)}`);
+    },
+  });
+  try {
+    const artifacts = await carryOutSteps(parts, plan, reporter);
+    await reporter.settle();
+    await parts.log.drain(DRAIN_MILLISECONDS);
+    await parts.service.finish({ artifacts: [...artifacts] });
+  } catch (error) {
+    parts.signal.throwIfAborted();
+    // The service judges a failure by the status in which it happened.
+    await reporter.settle();
+    await tellFailure(parts, error);
+  } finally {
+    reporter.stop();
+  }
+}
+
+async function tellFailure({ clean, complain, log, service }: AgentParts, error: unknown): Promise<void> {
+  const failure = failureOf(error, clean);
+  complain(`${failure.code}: ${clean(inspect(error))}`);
+  log.note(`The job failed (${failure.code}): ${failure.message}`);
+  await log.drain(DRAIN_MILLISECONDS);
+  await service.fail(failure);
+}
+
+async function carryOutSteps(
+  parts: AgentParts,
+  plan: Plan,
+  reporter: Reporter,
+): Promise<StepState["uploaded"]> {
+  const { log, run, service, signal, tools, workFolder } = parts;
+  const state: StepState = { uploaded: [] };
+  const { progress } = reporter;
+  const context = { plan, workFolder, log: log.line, progress, signal, run, service, tools, state };
+  for (const step of plan.steps) {
+    signal.throwIfAborted();
+    reporter.status(step.status);
+    await timed(log, step.do, () => parts.carryOut(context, step));
+  }
+  return state.uploaded;
+}
+
+/** The lines in which the time of tools can be told from the agent's own: always of this form. */
+async function timed(log: JobLog, name: string, work: () => Promise<void>): Promise<void> {
+  const start = performance.now();
+  const seconds = (): string => ((performance.now() - start) / 1000).toFixed(3);
+  log.note(`step ${name} began`);
+  try {
+    await work();
+  } catch (error) {
+    log.note(`step ${name} failed after ${seconds()} s`);
+    throw error;
+  }
+  log.note(`step ${name} took ${seconds()} s`);
+}

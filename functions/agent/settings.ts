@@ -1,0 +1,97 @@
+import { basename, isAbsolute, normalize } from "node:path";
+import * as v from "valibot";
+
+const LONGEST_INPUT = 65_536;
+
+const Environment = v.pipe(
+  v.object({
+    IMS_JOB_ID: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/u, "is no id of a job")),
+    IMS_SERVICE_URL: v.pipe(
+      v.string(),
+      v.url("is not a URL"),
+      v.regex(/^https?:/u, "is neither http nor https"),
+    ),
+    IMS_WORK_FOLDER: v.pipe(
+      v.string(),
+      v.check((path) => isAbsolute(path) && normalize(path) === path, "is not an absolute, plain path"),
+    ),
+    IMS_AGENT_PATIENCE: v.optional(
+      v.pipe(v.string(), v.regex(/^\d{1,6}$/u, "is not a whole number of seconds"), v.transform(Number)),
+      "900",
+    ),
+    IMS_KEEP_WORK: v.optional(v.picklist(["0", "1"], "is neither 0 nor 1"), "0"),
+    IMS_KIWI: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
+    IMS_PYTHON: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
+    IMS_MKSQUASHFS: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
+  }),
+  // All of it is removed in the end: a slip must not hit somebody's home.
+  v.forward(
+    v.check((env) => basename(env.IMS_WORK_FOLDER) === env.IMS_JOB_ID, "does not end in the job's id"),
+    ["IMS_WORK_FOLDER"],
+  ),
+);
+
+export interface AgentSettings {
+  readonly jobId: string;
+  readonly serviceUrl: string;
+  /** Made by whoever starts the agent or by the agent, and removed in the end. */
+  readonly workFolder: string;
+  /** Seconds. */
+  readonly patience: number;
+  readonly keepWork: boolean;
+  /** Programs that are not to be found by their usual names. */
+  readonly programs: { readonly kiwi?: string; readonly python?: string; readonly mksquashfs?: string };
+}
+
+/** The agent was started with settings that it cannot work with. */
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+}
+
+/** @throws SettingsError naming every variable that is wrong. */
+export function readSettings(environment: Readonly<Record<string, string | undefined>>): AgentSettings {
+  const result = v.safeParse(Environment, environment);
+  if (!result.success) {
+    const problems = result.issues.map((issue) => `${v.getDotPath(issue) ?? "environment"} ${issue.message}`);
+    throw new SettingsError(`The agent cannot start: ${problems.join("; ")}.`);
+  }
+  const env = result.output;
+  return {
+    jobId: env.IMS_JOB_ID,
+    serviceUrl: env.IMS_SERVICE_URL,
+    workFolder: env.IMS_WORK_FOLDER,
+    patience: env.IMS_AGENT_PATIENCE,
+    keepWork: env.IMS_KEEP_WORK === "1",
+    programs: {
+      ...(env.IMS_KIWI === undefined ? {} : { kiwi: env.IMS_KIWI }),
+      ...(env.IMS_PYTHON === undefined ? {} : { python: env.IMS_PYTHON }),
+      ...(env.IMS_MKSQUASHFS === undefined ? {} : { mksquashfs: env.IMS_MKSQUASHFS }),
+    },
+  };
+}
+
+/** A bearer token, as it can stand in a header. */
+const TokenLine = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({ token: v.pipe(v.string(), v.regex(/^[\w.~+/=-]{1,4096}$/u)) }),
+);
+
+/**
+ * The token: one line of JSON, `{"token": "..."}`. Argument list and environment can be read by others, and a disk
+ * outlives the job.
+ * @throws SettingsError when there is none. The message never tells what was read.
+ */
+export async function readToken(input: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of input) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (chunk.includes(10) || size > LONGEST_INPUT) break;
+  }
+  const [line] = Buffer.concat(chunks).toString("utf8").split("\n");
+  const result = v.safeParse(TokenLine, line);
+  if (result.success) return result.output.token;
+  throw new SettingsError('The agent cannot start: its standard input brought no {"token": "..."}.');
+}

@@ -1,0 +1,66 @@
+import { Readable } from "node:stream";
+import { describe, expect, it } from "vitest";
+import { readSettings, readToken } from "../../functions/agent/settings.ts";
+
+const job = "0b8ccf1c-8b0e-4e4f-9d4b-6f4c7c1f5a11";
+const minimal = {
+  IMS_JOB_ID: job,
+  IMS_SERVICE_URL: "http://127.0.0.1:9100",
+  IMS_WORK_FOLDER: `/data/jobs/${job}`,
+};
+
+describe("the agent's settings", () => {
+  it("need the job, the service and the work folder, and have values for the rest", () => {
+    expect(readSettings(minimal)).toEqual({
+      jobId: job,
+      serviceUrl: "http://127.0.0.1:9100",
+      workFolder: `/data/jobs/${job}`,
+      patience: 900,
+      keepWork: false,
+      programs: {},
+    });
+  });
+
+  it("can name other programs", () => {
+    expect(
+      readSettings({ ...minimal, IMS_KIWI: "/opt/kiwi", IMS_KEEP_WORK: "1", IMS_AGENT_PATIENCE: "5" }),
+    ).toMatchObject({
+      patience: 5,
+      keepWork: true,
+      programs: { kiwi: "/opt/kiwi" },
+    });
+  });
+
+  it("name everything that is wrong at once", () => {
+    expect(() =>
+      readSettings({ IMS_JOB_ID: "../x", IMS_SERVICE_URL: "ftp://x", IMS_AGENT_PATIENCE: "-1" }),
+    ).toThrow(
+      /IMS_JOB_ID is no id of a job.*IMS_SERVICE_URL is neither http nor https.*IMS_WORK_FOLDER.*IMS_AGENT_PATIENCE/u,
+    );
+  });
+
+  it.each(["/", "/root", "jobs/x", `/data/../${job}`])(
+    "refuse a work folder that must not be removed: %s",
+    (folder) => {
+      expect(() => readSettings({ ...minimal, IMS_WORK_FOLDER: folder })).toThrow(/IMS_WORK_FOLDER/u);
+    },
+  );
+});
+
+describe("the agent's token", () => {
+  const from = (...pieces: string[]) => readToken(Readable.from(pieces.map((piece) => Buffer.from(piece))));
+
+  it("is one line of JSON, however it comes in pieces", async () => {
+    expect(await from('{"tok', 'en":"abc-_.~+/="}\n')).toBe("abc-_.~+/=");
+    expect(await from('{"token":"abc"}')).toBe("abc");
+  });
+
+  it.each(["", "\n", "abc\n", '{"token":""}\n', '{"token":"a b"}\n', `{"token":"${"x".repeat(5000)}"}`])(
+    "is missed in %.20j without telling what came instead",
+    async (input) => {
+      await expect(from(input)).rejects.toThrow(
+        'The agent cannot start: its standard input brought no {"token": "..."}.',
+      );
+    },
+  );
+});
