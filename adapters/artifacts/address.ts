@@ -1,0 +1,33 @@
+import { DomainError } from "../../core/errors.ts";
+import type { ArtifactAddress } from "../../core/ports/artifacts.ts";
+
+const MOST_KEY_BYTES = 1024;
+const MOST_METADATA_BYTES = 2048;
+
+/** @throws `invalid` for an address that S3 would not take either. */
+export function checkAddress({ bucket, key }: ArtifactAddress): void {
+  checkBucket(bucket);
+  checkText(key);
+  const bytes = Buffer.byteLength(key);
+  if (bytes < 1 || bytes > MOST_KEY_BYTES)
+    throw new DomainError("invalid", `An object's key has 1 to ${MOST_KEY_BYTES} bytes of UTF-8.`);
+}
+
+/** Buckets are named as S3 names them: 3 to 63 of `a-z 0-9 - .`, letters or digits at both ends, no two dots together. */
+export function checkBucket(bucket: string): void {
+  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/u.test(bucket) || bucket.includes(".."))
+    throw new DomainError("invalid", "No bucket can have this name.");
+}
+
+/** A lone surrogate has no UTF-8: two such keys would become one. */
+export function checkText(key: string): void {
+  if (!key.isWellFormed()) throw new DomainError("invalid", "An object's key must be well-formed Unicode.");
+}
+
+/** User metadata as it is stored, with lower-case names. @throws `invalid` beyond 2 KiB, the limit of S3. */
+export function checkMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  const entries = Object.entries(metadata).map(([name, value]) => [name.toLowerCase(), value] as const);
+  if (Buffer.byteLength(entries.flat().join("")) > MOST_METADATA_BYTES)
+    throw new DomainError("invalid", `An object's metadata has at most ${MOST_METADATA_BYTES} bytes.`);
+  return Object.fromEntries(entries);
+}

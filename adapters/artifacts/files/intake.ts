@@ -1,0 +1,154 @@
+import { createHash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
+import type { WriteOptions } from "../../../core/ports/artifacts.ts";
+import { asDomainError } from "../../process/errors.ts";
+import { checkSizeSoFar, type Content } from "../expectations.ts";
+import type { Md5Session } from "./md5.ts";
+
+/** Large enough that a write costs little, small enough for many uploads at once. */
+const SLAB_BYTES = 1024 * 1024;
+/** How far the source may be ahead of the disk and of the digests; with the slab size, the memory of one upload. */
+const MOST_SLABS = 6;
+/** The disk is set to work each time so much has been written: one sync at the end alone takes far longer. */
+const SYNC_EVERY_BYTES = 64 * 1024 * 1024;
+
+interface Slab {
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  used: number;
+  /** Resolves, never rejects, when the bytes may be written over. */
+  free: Promise<void>;
+}
+
+/**
+ * Puts all of the source into the file, from its beginning, computing both digests on the way: SHA-256 here, MD5 in a
+ * thread, the writes in others. Does not sync the end. What the source throws is thrown as it is.
+ */
+export async function takeIn(
+  file: FileHandle,
+  source: AsyncIterable<Uint8Array>,
+  options: WriteOptions,
+  openMd5: () => Md5Session,
+): Promise<Content> {
+  const intake = openIntake(file, options.expect?.size ?? SLAB_BYTES, openMd5);
+  let size = 0;
+  try {
+    for await (const chunk of source) {
+      size += chunk.length;
+      checkSizeSoFar(size, options);
+      await intake.add(chunk);
+    }
+    return { size, ...(await intake.finish()) };
+  } finally {
+    await intake.close();
+  }
+}
+
+function openIntake(file: FileHandle, likelySize: number, openMd5: () => Md5Session) {
+  const writer = createWriter(file);
+  const sha256 = createHash("sha256");
+  let slab = newSlab(Math.min(likelySize, SLAB_BYTES));
+  const slabs = [slab];
+  let turn = 0;
+  let md5: Md5Session | undefined;
+
+  const send = (full: Slab, session: Md5Session): void => {
+    const bytes = full.bytes.subarray(0, full.used);
+    full.free = writer.settle(Promise.all([writer.append(bytes), session.update(bytes)]));
+    sha256.update(bytes);
+  };
+
+  const nextSlab = async (): Promise<Slab> => {
+    turn += 1;
+    if (slabs.length < MOST_SLABS) slabs.push(newSlab(SLAB_BYTES));
+    const next = slabs[turn % slabs.length] ?? slab;
+    await next.free;
+    writer.throwIfFailed();
+    next.used = 0;
+    return next;
+  };
+
+  return {
+    async add(chunk: Uint8Array): Promise<void> {
+      let rest = chunk;
+      while (rest.length > 0) {
+        if (slab.used === slab.bytes.length) {
+          send(slab, (md5 ??= openMd5()));
+          slab = await nextSlab();
+        }
+        const part = rest.subarray(0, slab.bytes.length - slab.used);
+        slab.bytes.set(part, slab.used);
+        slab.used += part.length;
+        rest = rest.subarray(part.length);
+      }
+    },
+
+    async finish(): Promise<Omit<Content, "size">> {
+      // What fits into one slab is not worth a thread.
+      const small = md5 === undefined ? createSmallMd5() : md5;
+      send(slab, small);
+      const digest = await small.digest().catch(writer.fail);
+      await Promise.all(slabs.map(({ free }) => free));
+      writer.throwIfFailed();
+      return { md5: digest ?? "", sha256: sha256.digest("hex") };
+    },
+
+    async close(): Promise<void> {
+      await Promise.all(slabs.map(({ free }) => free));
+      await writer.synced();
+      md5?.close();
+    },
+  };
+}
+
+function newSlab(size: number): Slab {
+  return {
+    bytes: new Uint8Array(new SharedArrayBuffer(Math.max(1, size))),
+    used: 0,
+    free: Promise.resolve(),
+  };
+}
+
+function createSmallMd5(): Md5Session {
+  const hash = createHash("md5");
+  return {
+    update: async (bytes) => void hash.update(bytes),
+    digest: async () => hash.digest("hex"),
+    close: () => undefined,
+  };
+}
+
+/** Appends to the file and remembers the first failure, as work goes on while nobody waits for it. */
+function createWriter(file: FileHandle) {
+  let failure: { readonly error: unknown } | undefined;
+  let position = 0;
+  let unsynced = 0;
+  let syncing: Promise<void> | undefined;
+
+  const fail = (error: unknown): undefined => {
+    failure ??= { error };
+  };
+  const syncNow = async (): Promise<void> => {
+    unsynced = 0;
+    await file.datasync().catch(fail);
+    syncing = undefined;
+  };
+
+  return {
+    fail,
+    settle: async (work: Promise<unknown>): Promise<void> => void (await work.catch(fail)),
+    async append(bytes: Uint8Array): Promise<void> {
+      const start = position;
+      position += bytes.length;
+      for (let done = 0; done < bytes.length;) {
+        const { bytesWritten } = await file.write(bytes, done, bytes.length - done, start + done);
+        done += bytesWritten;
+      }
+      unsynced += bytes.length;
+      if (unsynced >= SYNC_EVERY_BYTES) syncing ??= syncNow();
+    },
+    synced: async (): Promise<void> => syncing,
+    throwIfFailed(): void {
+      if (failure !== undefined) throw asDomainError(failure.error, "The object could not be stored.");
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import { DomainError } from "../../../core/errors.ts";
+import type { ArtifactAddress, Artifacts, SignedMethod } from "../../../core/ports/artifacts.ts";
+import type { Clock } from "../../../core/ports/clock.ts";
+import type { SignedUrlClaim, SignedUrlVerdict, SignedUrlVerifier } from "../../../core/ports/signed-urls.ts";
+import type { Signer } from "../../../core/ports/signer.ts";
+import { checkAddress } from "../address.ts";
+
+const LONGEST_SECONDS = 604_800;
+
+export interface SignedUrlsConfig {
+  readonly signer: Signer;
+  /** Where the service is reached, without a slash at the end; asked with each URL, as a port may be known late. */
+  readonly publicUrl: () => string;
+  readonly clock: Pick<Clock, "now">;
+}
+
+type SignedUrls = Pick<Artifacts, "signUrl"> & SignedUrlVerifier;
+
+/** URLs of the form `<public URL>/signed/<bucket>/<key>?method=..&expires=<epoch seconds>&signature=<base64url>`. */
+export function createSignedUrls({ signer, publicUrl, clock }: SignedUrlsConfig): SignedUrls {
+  return {
+    async signUrl(method, address, lifetime) {
+      checkAddress(address);
+      if (!Number.isInteger(lifetime) || lifetime < 1 || lifetime > LONGEST_SECONDS)
+        throw new DomainError("invalid", `A signed URL lasts 1 to ${LONGEST_SECONDS} seconds.`);
+      const expires = Math.floor(clock.now() / 1000) + lifetime;
+      const signature = signer.sign(signedText(method, address, expires));
+      const query = new URLSearchParams({ method, expires: String(expires), signature });
+      const url = `${publicUrl()}/signed/${address.bucket}/${urlPath(address.key)}?${query.toString()}`;
+      return { method, url, expires_at: new Date(expires * 1000).toISOString() };
+    },
+    verify: (claim) => judge(claim, signer, clock.now()),
+  };
+}
+
+/** `now` in milliseconds since the epoch. */
+export function judge(claim: SignedUrlClaim, signer: Signer, now: number): SignedUrlVerdict {
+  const { method, expires, signature } = claim;
+  if (!signer.verify(signedText(method, claim, expires), signature)) return "forged";
+  return now < expires * 1000 ? "ok" : "expired";
+}
+
+/** JSON parts the members without doubt; the first keeps these signatures apart from others made with the same secret. */
+function signedText(method: SignedMethod, { bucket, key }: ArtifactAddress, expires: number): string {
+  return JSON.stringify(["ims signed URL 1", method, bucket, key, expires]);
+}
+
+/**
+ * The key with each segment percent-encoded. Clients resolve `.` and `..` before they send a path, also as `%2e`, so the
+ * slashes beside such a segment are encoded too: decoding gives the key again either way.
+ */
+function urlPath(key: string): string {
+  if (key === "." || key === "..")
+    throw new DomainError("invalid", "No URL can name an object whose whole key is a dot segment.");
+  const slashless = encodeURIComponent(key);
+  return key.split("/").some((segment) => segment === "." || segment === "..")
+    ? slashless
+    : slashless.replaceAll("%2F", "/");
+}

@@ -1,0 +1,7 @@
+import { randomUUID } from "node:crypto";
+import type { Ids } from "../../core/ports/ids.ts";
+
+/** Chance from the operating system; jitter from the engine's generator. */
+export function createSystemIds(): Ids {
+  return { uuid: () => randomUUID(), random: () => Math.random() };
+}
