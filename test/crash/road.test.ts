@@ -1,0 +1,223 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { gzipSync } from "node:zlib";
+import { type ArchiveEntry, tarBytes } from "../support/archives.ts";
+import { processesWith, type ServiceProcess, startService, until } from "../support/service-process.ts";
+
+const CONFIG =
+  '<image schemaversion="7.4" name="tiny"><preferences><packagemanager>apt</packagemanager><type image="tbz"/></preferences></image>';
+
+const recipe = (behave = ""): ArchiveEntry[] => [
+  { name: "config.xml", content: CONFIG },
+  { name: "behave", content: behave },
+];
+
+const archiveBytes = async (entries: readonly ArchiveEntry[]) => gzipSync(await tarBytes(entries));
+
+async function json(response: Promise<Response>): Promise<any> {
+  // oxlint-disable-line no-explicit-any -- what an answer looks like is what tests find out
+  const answer = await response;
+  if (!answer.ok) throw new Error(`${answer.url}: ${answer.status} ${await answer.text()}`);
+  return await answer.json();
+}
+
+const post = (service: ServiceProcess, path: string, body?: object) =>
+  json(
+    fetch(service.url + path, {
+      method: "POST",
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    }),
+  );
+
+const get = (service: ServiceProcess, path: string) => json(fetch(service.url + path));
+
+/** Uploads a recipe and posts a job for it. */
+async function postJob(service: ServiceProcess, archive: Uint8Array<ArrayBuffer>): Promise<string> {
+  const key = await post(service, "/v3/public-keys", { name: "k", public_key: "ssh-ed25519 A" });
+  const wanted = { name: "r", recipe_type: "kiwi-ng", linux_distribution: "sles15", require_dkms: false };
+  const { id } = await post(service, "/v3/recipes", wanted);
+  await json(fetch(`${service.url}/v3/recipes/${id}/archive`, { method: "PUT", body: archive }));
+  const request = {
+    job_type: "create",
+    artifact_id: id,
+    public_key_id: key.id,
+    image_root_archive_name: "tiny",
+  };
+  return (await post(service, "/v3/jobs", request)).id;
+}
+
+const inStatus = (service: ServiceProcess, id: string, ...statuses: string[]) =>
+  until(`job is ${statuses.join(" or ")}`, async () => {
+    const job = await get(service, `/v3/jobs/${id}`);
+    return statuses.includes(job.status) ? job : undefined;
+  });
+const ended = (service: ServiceProcess, id: string) => inStatus(service, id, "success", "error");
+
+/** Every process, folder and mount of finished jobs goes. */
+async function nothingLeft(service: ServiceProcess): Promise<void> {
+  const none = { processes: [], folders: [], mounts: [] };
+  const last = await until("nothing is left", async () => {
+    const left = await service.leftovers();
+    return JSON.stringify(left) === JSON.stringify(none) ? left : undefined;
+  }).catch(() => service.leftovers());
+  expect(last).toEqual(none);
+}
+
+async function expectImage(service: ServiceProcess, imageId: string): Promise<void> {
+  const artifacts = await get(service, `/v3/images/${imageId}/artifacts`);
+  expect(artifacts.map(({ name }: { name: string }) => name)).toEqual([
+    "rootfs",
+    "kernel",
+    "initrd",
+    "boot_parameters",
+    "manifest",
+  ]);
+  const kernel = await fetch(`${service.url}/v3/images/${imageId}/artifacts/kernel`);
+  expect(await kernel.text()).toBe("kernel\n");
+}
+
+const agentsOf = (jobId: string) =>
+  processesWith(`IMS_JOB_ID=${jobId}`).filter((pid) =>
+    readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("agent/main.ts"),
+  );
+
+describe("the road from recipe to image, with stand-ins for the build tools", () => {
+  it("ends in an image, and nothing is left of the work", async () => {
+    const service = await startService();
+    const id = await postJob(service, await archiveBytes(recipe()));
+    const job = await ended(service, id);
+    expect(job).toMatchObject({ status: "success", resultant_image_id: expect.any(String) });
+    expect(job.progress.phases.map(({ status }: { status: string }) => status)).toEqual([
+      "creating",
+      "fetching_recipe",
+      "waiting_for_repos",
+      "building_image",
+      "packaging_artifacts",
+    ]);
+    await expectImage(service, job.resultant_image_id);
+    const log = await (await fetch(`${service.url}/v3/jobs/${id}/log`)).text();
+    expect(log).toContain("stand-in kiwi prepares");
+    expect(log).toMatch(/step build-with-kiwi took \d+\.\d+ s/u);
+    await nothingLeft(service);
+    expect(await service.end("SIGTERM")).toBe(0);
+  });
+
+  it("survives kill -9 of the service in the middle of the build: the agent goes on and finds it again", async () => {
+    const service = await startService();
+    const id = await postJob(service, await archiveBytes(recipe("seconds 4")));
+    await inStatus(service, id, "building_image");
+    await service.end("SIGKILL");
+    await service.start();
+    const job = await ended(service, id);
+    expect(job).toMatchObject({ status: "success" });
+    await expectImage(service, job.resultant_image_id);
+    const log = await (await fetch(`${service.url}/v3/jobs/${id}/log`)).text();
+    for (const n of [0, 1, 2, 3])
+      expect(log.split("\n").filter((line) => line.endsWith(`still at it: ${n}`))).toHaveLength(1);
+    await nothingLeft(service);
+  });
+
+  it("survives kill -9 of the service right after the job was posted", async () => {
+    const service = await startService();
+    const id = await postJob(service, await archiveBytes(recipe()));
+    await service.end("SIGKILL");
+    await service.start();
+    expect(await ended(service, id)).toMatchObject({ status: "success" });
+    await nothingLeft(service);
+  });
+
+  it("ends in a clear error when the agent is killed with -9, whatever it had started", async () => {
+    const service = await startService();
+    const id = await postJob(service, await archiveBytes(recipe("daemon")));
+    await inStatus(service, id, "building_image");
+    for (const pid of agentsOf(id)) process.kill(pid, "SIGKILL");
+    expect(await ended(service, id)).toMatchObject({
+      status: "error",
+      error: { code: "agent_lost", phase: "building_image" },
+    });
+    await nothingLeft(service);
+    expect(await get(service, "/v3/images")).toEqual([]);
+  });
+
+  it("ends in a clear error when agent and service are killed together", async () => {
+    const service = await startService();
+    const id = await postJob(service, await archiveBytes(recipe("daemon")));
+    await inStatus(service, id, "building_image");
+    await service.end("SIGKILL");
+    for (const pid of agentsOf(id)) process.kill(pid, "SIGKILL");
+    await service.start();
+    expect(await ended(service, id)).toMatchObject({ status: "error", error: { code: "agent_lost" } });
+    await nothingLeft(service);
+  });
+
+  it("ends at once when the job is cancelled or deleted, with everything the build started", async () => {
+    const service = await startService();
+    const archive = await archiveBytes(recipe("daemon"));
+    const [cancelled, deleted] = [await postJob(service, archive), await postJob(service, archive)];
+    await inStatus(service, cancelled, "building_image");
+    await inStatus(service, deleted, "building_image");
+    expect(await post(service, `/v3/jobs/${cancelled}/cancel`)).toMatchObject({
+      status: "error",
+      error: { code: "cancelled" },
+    });
+    expect((await fetch(`${service.url}/v3/jobs/${deleted}`, { method: "DELETE" })).status).toBe(204);
+    await nothingLeft(service);
+  });
+
+  it("says what the build tool said when it failed", async () => {
+    const service = await startService();
+    const id = await postJob(service, await archiveBytes(recipe("fail")));
+    const { error } = await ended(service, id);
+    expect(error).toMatchObject({
+      code: "build_failed",
+      phase: "building_image",
+      exit_code: 3,
+      hint: expect.any(String),
+    });
+    expect(error.log_tail.join("\n")).toContain("told to fail");
+    await nothingLeft(service);
+  });
+
+  it("says that the build tool is missing", async () => {
+    const service = await startService({ IMS_KIWI: "/nowhere/kiwi-ng" });
+    const id = await postJob(service, await archiveBytes(recipe()));
+    expect((await ended(service, id)).error).toMatchObject({
+      code: "build_tool_missing",
+      hint: expect.stringContaining("kiwi"),
+    });
+  });
+
+  it("refuses archives that are none or that reach outside, each with its reason", async () => {
+    const service = await startService({ IMS_MAX_RECIPE_BYTES: "100000", IMS_MAX_JOBS: "4" });
+    const evil: [string, Uint8Array<ArrayBuffer>][] = [
+      ["not gzip", Buffer.from("this is no archive")],
+      ["outside", await archiveBytes([...recipe(), { name: "../../evil", content: "x" }])],
+      ["absolute", await archiveBytes([...recipe(), { name: "/tmp/evil", content: "x" }])],
+      [
+        "through a link",
+        await archiveBytes([
+          ...recipe(),
+          { name: "out", type: "symlink", linkname: "/tmp" },
+          { name: "out/evil", content: "x" },
+        ]),
+      ],
+      [
+        "device",
+        await archiveBytes([
+          ...recipe(),
+          { name: "dev", type: "character-device", devmajor: 1, devminor: 3 },
+        ]),
+      ],
+      ["too large", await archiveBytes([...recipe(), { name: "large", content: Buffer.alloc(200_000) }])],
+      ["no description", await archiveBytes([{ name: "readme", content: "x" }])],
+    ];
+    for (const [why, archive] of evil) {
+      const id = await postJob(service, archive);
+      const job = await ended(service, id);
+      expect([why, job.error?.code], JSON.stringify(job.error)).toEqual([why, "recipe_invalid"]);
+    }
+    await nothingLeft(service);
+  });
+});

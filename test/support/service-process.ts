@@ -1,0 +1,111 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { onTestFinished } from "vitest";
+
+const root = path.join(import.meta.dirname, "../..");
+const standIns = path.join(root, "test/fixtures/stand-ins");
+
+/** A port that nothing listens on, for a service that is to come back under the same address. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", () => resolve());
+  });
+  const address = server.address();
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+/** Asks again until `probe` answers something; the error after the limit says what was asked for last. */
+export async function until<T>(what: string, probe: () => Promise<T | undefined>, seconds = 30): Promise<T> {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const found = await probe();
+    if (found !== undefined) return found;
+    if (Date.now() > deadline) throw new Error(`After ${seconds} s still not: ${what}`);
+    await sleep(50);
+  }
+}
+
+/** Processes that carry this text in their environment or arguments. */
+export function processesWith(text: string): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/u.test(name))
+    .filter((pid) => ["environ", "cmdline"].some((file) => contains(`/proc/${pid}/${file}`, text)))
+    .map(Number)
+    .filter((pid) => pid !== process.pid);
+}
+
+function contains(file: string, text: string): boolean {
+  try {
+    return readFileSync(file, "utf8").includes(text);
+  } catch {
+    return false;
+  }
+}
+
+/** The real service as a process of its own, with stand-ins for the build tools, on storage that goes with the test. */
+export async function startService(env: Record<string, string> = {}) {
+  const data = await mkdtemp(path.join(tmpdir(), "ims-service-"));
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  let child: ChildProcess | undefined;
+  let output = "";
+
+  async function start(): Promise<void> {
+    child = spawn(process.execPath, ["functions/runtime/node.ts"], {
+      cwd: root,
+      env: { PATH: `${standIns}:${process.env["PATH"]}`, IMS_PORT: String(port), IMS_DATA: data, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    child.stdout?.on("data", (chunk) => (output += String(chunk)));
+    child.stderr?.on("data", (chunk) => (output += String(chunk)));
+    await until("the service answers", async () => {
+      const alive = await fetch(`${url}/healthz/ready`).catch(() => undefined);
+      return alive?.ok === true ? true : undefined;
+    });
+  }
+
+  async function end(signal: NodeJS.Signals): Promise<number | null> {
+    const running = child;
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null)
+      return running?.exitCode ?? null;
+    const ended = new Promise<number | null>((resolve) => {
+      running.once("exit", (code) => resolve(code));
+    });
+    running.kill(signal);
+    return await ended;
+  }
+
+  onTestFinished(async () => {
+    await end("SIGKILL");
+    for (const pid of processesWith(data)) process.kill(pid, "SIGKILL");
+    await rm(data, { recursive: true, force: true });
+  });
+  await start();
+  return {
+    url,
+    data,
+    start,
+    end,
+    output: () => output,
+    /** What is left of jobs on this machine. */
+    leftovers: async () => ({
+      processes: processesWith(`${data}/work`),
+      folders: (await readdir(path.join(data, "work")).catch(() => [])).filter(
+        (name) => !name.startsWith("."),
+      ),
+      mounts: readFileSync("/proc/self/mountinfo", "utf8")
+        .split("\n")
+        .filter((line) => line.includes(data)),
+    }),
+  };
+}
+export type ServiceProcess = Awaited<ReturnType<typeof startService>>;
