@@ -14,7 +14,7 @@ export function createSpool(path: string) {
   const memory: Buffer[] = [];
   let inFile = 0;
   let inMemory = 0;
-  let failed = false;
+  let failed = file === undefined;
 
   const keep = (bytes: Uint8Array): void => {
     const kept = Buffer.from(bytes.subarray(0, MEMORY_BYTES - inMemory));
@@ -26,7 +26,7 @@ export function createSpool(path: string) {
   const write = (bytes: Uint8Array): number => {
     let written = 0;
     try {
-      while (written < bytes.length) written += writeSync(file, bytes, written);
+      while (file !== undefined && written < bytes.length) written += writeSync(file, bytes, written);
     } catch {
       failed = true;
     }
@@ -55,13 +55,20 @@ export function createSpool(path: string) {
     }
   };
 
-  return { append, read, size: () => inFile + inMemory, close: () => closeSync(file) };
+  const close = (): void => {
+    if (file !== undefined) closeSync(file);
+  };
+
+  return { append, read, size: () => inFile + inMemory, close };
 }
 
-function openFile(path: string): number {
+/** `undefined` when the disk has no room for even an empty file. */
+function openFile(path: string): number | undefined {
   try {
     return openSync(path, "w", 0o600);
   } catch (error) {
-    throw asDomainError(error, "The job's log cannot be written.");
+    const reason = asDomainError(error, "The job's log cannot be written.");
+    if (reason.code === "storage-full") return undefined;
+    throw reason;
   }
 }

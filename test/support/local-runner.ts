@@ -41,7 +41,7 @@ export async function until<T>(look: () => Promise<T | undefined> | T | undefine
   for (;;) {
     const seen = await look();
     if (seen !== undefined) return seen;
-    await delay(10);
+    await delay(30);
   }
 }
 

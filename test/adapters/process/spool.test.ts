@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { createRunCommand } from "../../../adapters/process/spawn.ts";
 import { createSpool } from "../../../adapters/process/spool.ts";
 import { scratchFolder } from "../../support/archives.ts";
 
@@ -37,6 +38,16 @@ describe("a spool", () => {
     expect(spool.size()).toBe(1_048_576);
     const all = Buffer.concat([await spool.read(0, 500_000), await spool.read(500_000, 10_000_000)]);
     expect(all.equals(Buffer.concat([bytes, bytes]).subarray(0, 1_048_576))).toBe(true);
+  });
+
+  it.runIf(process.getuid?.() === 0)("does without a file when there is no room for one", async () => {
+    const folder = await scratchFolder();
+    const run = createRunCommand({ env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } });
+    await run({ file: "mount", args: ["-t", "tmpfs", "-o", "nr_inodes=1", "none", folder] });
+    onTestFinished(async () => void (await run({ file: "umount", args: [folder] })));
+    const spool = createSpool(join(folder, "log"));
+    spool.append(Buffer.from("abc"));
+    expect(Buffer.from(await spool.read(1, 9)).toString()).toBe("bc");
   });
 
   it("says so when its folder is gone", () => {

@@ -1,0 +1,86 @@
+import { mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { onTestFinished } from "vitest";
+import { createLocalRunner } from "../../adapters/job-runner/local/runner.ts";
+import { plainEnvironment } from "../../adapters/process/environment.ts";
+import { findJobProcesses } from "../../adapters/process/job-processes.ts";
+import { mountsInside } from "../../adapters/process/mounts.ts";
+import type { Step } from "../../core/jobs/plan.ts";
+import type { JobRunner } from "../../core/ports/job-runner.ts";
+import { planOf } from "./agent-bench.ts";
+import { scratchFolder, tarBytes } from "./archives.ts";
+import type { Isolation, Remains } from "./local-runner.ts";
+import { program } from "./programs.ts";
+import { TOKEN, startStubService } from "./stub-service.ts";
+import type { StubService } from "./stub-service.ts";
+
+/** The agent's real program, started by the local runner, before a stub of the service. */
+export interface AgentProcess {
+  readonly jobId: string;
+  readonly runner: JobRunner;
+  readonly service: StubService;
+  readonly workFolder: string;
+  readonly launch: () => Promise<void>;
+  readonly remains: () => Promise<Remains>;
+}
+
+const CONFIG = `<?xml version="1.0"?>
+<image schemaversion="7.4" name="stand-in">
+  <description type="system"><author>a</author><contact>a@b</contact><specification>s</specification></description>
+  <preferences><version>1.0.0</version><packagemanager>apt</packagemanager><type image="tbz"/></preferences>
+</image>`;
+
+function stepsFor(url: string, size: number): readonly Step[] {
+  return [
+    { do: "fetch-recipe", status: "fetching_recipe", download: { url: `${url}/files/recipe.tar.gz`, size } },
+    { do: "unpack-recipe", status: "fetching_recipe", max_bytes: 1e6, max_entries: 10 },
+    { do: "build-with-kiwi", status: "building_image" },
+  ];
+}
+
+/** `kiwi` is the shell text that stands in for `kiwi-ng system prepare`. */
+export async function createAgentProcess(
+  kiwi: string,
+  options: { readonly isolation?: Isolation; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<AgentProcess> {
+  const base = await scratchFolder();
+  const workRoot = join(base, "jobs");
+  await mkdir(workRoot);
+  const script = `if [ "$1" = --version ]; then echo "KIWI (next generation) version 10.2.0"; exit; fi\n${kiwi}`;
+  const IMS_KIWI = await program(base, "kiwi-ng", script);
+  const archive = gzipSync(await tarBytes([{ name: "config.xml", content: CONFIG }]));
+  const plan = planOf([], 1);
+  const arch = process.arch === "arm64" ? "aarch64" : "x86_64";
+  const service = await startStubService((url) => ({
+    ...plan,
+    arch,
+    steps: [...stepsFor(url, archive.length)],
+  }));
+  service.offer(archive);
+  const runner = createLocalRunner({
+    workRoot,
+    serviceUrl: () => service.url,
+    agentCommand: [process.execPath, join(import.meta.dirname, "../../functions/agent/main.ts")],
+    agentEnv: { ...plainEnvironment(process.env), IMS_KIWI, ...options.env },
+    isolation: options.isolation ?? "auto",
+  });
+  const jobId = plan.job_id;
+  const workFolder = join(workRoot, jobId);
+  onTestFinished(async () => {
+    await runner.stop(jobId);
+    await service.stop();
+  });
+  return {
+    jobId,
+    runner,
+    service,
+    workFolder,
+    launch: () => runner.launch({ jobId, attempt: 1, token: TOKEN }),
+    remains: async () => ({
+      processes: (await findJobProcesses(jobId, workFolder)).map(({ pid }) => pid),
+      mounts: await mountsInside(workFolder),
+      folder: (await readdir(workRoot)).includes(jobId),
+    }),
+  };
+}
