@@ -50,7 +50,7 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
   const runner = createLocalRunner({
     workRoot: path.join(config.data, "work"),
     serviceUrl,
-    agentCommand: [process.execPath, fileURLToPath(new URL("agent/main.ts", import.meta.url))],
+    agentCommand: [process.execPath, agentProgram()],
     agentEnv: surroundings.agentEnv,
   });
   const ports: Ports = { records, artifacts, logs, runner, clock, ids, signer, telemetry };
@@ -69,6 +69,12 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
     housekeeping: () => tidy(ims, telemetry, () => sweepFileArtifacts({ root, clock })),
     close: () => records.close(),
   };
+}
+
+/** In source below this folder; in a bundle beside the server. */
+function agentProgram(): string {
+  const { url } = import.meta;
+  return fileURLToPath(new URL(url.endsWith(".ts") ? "agent/main.ts" : "agent.mjs", url));
 }
 
 async function openapi(): Promise<unknown> {

@@ -7,7 +7,15 @@ import type { Telemetry, TelemetryEvent } from "../../core/ports/telemetry.ts";
  */
 export function createPinoTelemetry(level: TelemetryEvent["level"]): Telemetry & { flush(): void } {
   const destination = pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 200 });
-  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
   return {
     emit({ level: severity, ...event }) {
       logger[severity](event);

@@ -1,0 +1,44 @@
+// Measures what users wait for, as ratios within one run: npm run bench [-- start transfer job]
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { benchJob } from "./job.ts";
+import { benchStart } from "./start.ts";
+import { benchTransfer } from "./transfer.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const folder = path.join(root, "bench-results");
+
+const HELP = `npm run bench [-- start] [-- transfer] [-- job]
+
+start     service start to first answered request, against an empty Node program that listens
+transfer  upload and download of 2 GiB through the API on local files, against cp and sync
+job       time of a whole build job, against kiwi and mksquashfs alone (needs the build tools, root, minutes)
+
+Without names all of them run. Results are printed and written to bench-results/.
+`;
+
+const BENCHES = {
+  start: () => benchStart(root),
+  transfer: () => benchTransfer(root, folder),
+  job: () => benchJob(root, folder),
+};
+
+async function main(args: readonly string[]): Promise<void> {
+  if (args.includes("--help")) return void process.stdout.write(HELP);
+  mkdirSync(folder, { recursive: true });
+  const results: Record<string, unknown> = {};
+  for (const [name, bench] of Object.entries(BENCHES)) {
+    if (args.length > 0 && !args.includes(name)) continue;
+    process.stdout.write(`${name} …\n`);
+    const result = await bench();
+    results[name] = result;
+    for (const [what, value] of Object.entries(result))
+      process.stdout.write(`  ${what.padEnd(24)} ${value.toFixed(3)}\n`);
+  }
+  const file = path.join(folder, `${new Date().toISOString().replaceAll(":", "-")}.json`);
+  writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
+  process.stdout.write(`Written to ${path.relative(root, file)}\n`);
+}
+
+await main(process.argv.slice(2));
