@@ -14,7 +14,7 @@ export function createSpool(path: string) {
   const memory: Buffer[] = [];
   let inFile = 0;
   let inMemory = 0;
-  let failed = file === undefined;
+  let failed = false;
 
   const keep = (bytes: Uint8Array): void => {
     const kept = Buffer.from(bytes.subarray(0, MEMORY_BYTES - inMemory));
@@ -23,10 +23,10 @@ export function createSpool(path: string) {
   };
 
   /** How much of it the file took: all of it, unless the disk is full (or broken, which is treated alike). */
-  const write = (bytes: Uint8Array): number => {
+  const write = (to: number, bytes: Uint8Array): number => {
     let written = 0;
     try {
-      while (file !== undefined && written < bytes.length) written += writeSync(file, bytes, written);
+      while (written < bytes.length) written += writeSync(to, bytes, written);
     } catch {
       failed = true;
     }
@@ -35,7 +35,7 @@ export function createSpool(path: string) {
 
   /** Synchronous: it slows down who writes too much, instead of letting it pile up in memory. */
   const append = (bytes: Uint8Array): void => {
-    const written = failed ? 0 : write(bytes);
+    const written = failed || file === undefined ? 0 : write(file, bytes);
     inFile += written;
     if (written < bytes.length) keep(bytes.subarray(written));
   };

@@ -10,7 +10,7 @@ const MOST_STALLS = 5;
 const NEWLINE = 10;
 
 /** Keeps the bytes of this attempt's log until they are shipped, and beyond. */
-export interface Spool {
+interface Spool {
   /** Adds bytes at the end. */
   append(bytes: Uint8Array): void;
   /** At most `length` bytes from `offset`. */

@@ -5,7 +5,7 @@ import type { JobStatus } from "../../core/jobs/status.ts";
 const PROGRESS_MILLISECONDS = 1000;
 const LONGEST_MESSAGE = 500;
 
-export interface Progress {
+interface Progress {
   readonly message?: string;
   readonly percent?: number;
 }

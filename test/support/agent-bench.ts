@@ -18,7 +18,7 @@ import type { StubService } from "./stub-service.ts";
 
 export const ARTIFACT = { part: "rootfs", size: 3, md5: "0".repeat(32), sha256: "0".repeat(64) } as const;
 
-export const STEPS: readonly Step[] = [
+const STEPS: readonly Step[] = [
   { do: "await-repositories", status: "waiting_for_repos", wait_seconds: 1 },
   { do: "build-with-kiwi", status: "building_image" },
   { do: "upload", status: "packaging_artifacts" },
@@ -35,7 +35,7 @@ export function planOf(steps: readonly Step[] = STEPS, heartbeat = 5): Plan {
 }
 
 /** What a test lets a step do; steps that it does not name do nothing, and `upload` uploads one artifact. */
-export type Scenes = Partial<Record<Step["do"], (context: StepContext) => Promise<void> | void>>;
+type Scenes = Partial<Record<Step["do"], (context: StepContext) => Promise<void> | void>>;
 
 export interface AgentBenchConfig {
   readonly heartbeat?: number;

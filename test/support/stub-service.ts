@@ -8,7 +8,7 @@ import { AgentFailure, AgentFinish, AgentReport } from "../../core/jobs/agent-me
 import type { Plan } from "../../core/jobs/plan.ts";
 
 /** What an agent has asked: method and path below its job, without the query. */
-export type Asked = `${"GET" | "POST"} ${string}`;
+type Asked = `${"GET" | "POST"} ${string}`;
 
 /**
  * The agent's side of the service, for one job, over real HTTP. It can be stopped and started again on the same port,
