@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { gzipSync } from "node:zlib";
 import { type ArchiveEntry, tarBytes } from "../support/archives.ts";
+import type { Json } from "../support/json.ts";
 import { processesWith, type ServiceProcess, startService, until } from "../support/service-process.ts";
 
 const CONFIG =
@@ -14,8 +15,7 @@ const recipe = (behave = ""): ArchiveEntry[] => [
 
 const archiveBytes = async (entries: readonly ArchiveEntry[]) => gzipSync(await tarBytes(entries));
 
-async function json(response: Promise<Response>): Promise<any> {
-  // oxlint-disable-line no-explicit-any -- what an answer looks like is what tests find out
+async function json(response: Promise<Response>): Promise<Json> {
   const answer = await response;
   if (!answer.ok) throw new Error(`${answer.url}: ${answer.status} ${await answer.text()}`);
   return await answer.json();
@@ -216,7 +216,7 @@ describe("the road from recipe to image, with stand-ins for the build tools", ()
     for (const [why, archive] of evil) {
       const id = await postJob(service, archive);
       const job = await ended(service, id);
-      expect([why, job.error?.code], JSON.stringify(job.error)).toEqual([why, "recipe_invalid"]);
+      expect({ why, ...job.error }).toMatchObject({ why, code: "recipe_invalid" });
     }
     await nothingLeft(service);
   });

@@ -10,6 +10,7 @@ import type { Settings } from "../../core/settings.ts";
 import { ENDPOINTS } from "../../functions/endpoints.ts";
 import { createOpenAuthenticator } from "../../functions/http/auth.ts";
 import { serve } from "../../functions/http/serve.ts";
+import type { Json } from "./json.ts";
 import { createScriptedRunner } from "./runner.ts";
 import { testSettings } from "./settings.ts";
 
@@ -65,7 +66,7 @@ function client(app: App) {
     });
     const text = await response.text();
     const isJson = /json/u.test(response.headers.get("content-type") ?? "");
-    const json: any = isJson && text !== "" ? JSON.parse(text) : undefined; // oxlint-disable-line no-explicit-any -- what an answer looks like is what tests find out
+    const json: Json = isJson && text !== "" ? JSON.parse(text) : undefined;
     return { status: response.status, headers: response.headers, text, json };
   }
   return {
