@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { onTestFinished } from "vitest";
 import { createLocalRunner } from "../../adapters/job-runner/local/runner.ts";
+import { isMissing } from "../../adapters/process/errors.ts";
 import { findJobProcesses } from "../../adapters/process/job-processes.ts";
 import { mountsInside } from "../../adapters/process/mounts.ts";
 import { listProcesses } from "../../adapters/process/process-table.ts";
@@ -87,10 +88,19 @@ export async function createRunnerBench(isolation: Isolation, behaviour = IDLE):
       for (const view of await listProcesses()) {
         const agent = view.environment.some((entry) => entry.startsWith("IMS_SERVICE_URL="));
         if (agent && view.environment.includes(`IMS_JOB_ID=${jobId}`) && !(await isUnshare(view.pid)))
-          process.kill(view.pid, "SIGKILL");
+          killHard(view.pid);
       }
     },
   };
+}
+
+/** The first kill may have taken others along. */
+function killHard(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
 }
 
 async function isUnshare(pid: number): Promise<boolean> {
