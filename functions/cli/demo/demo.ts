@@ -21,6 +21,8 @@ const IMAGE_NAME = "debian-minimal";
 const SETUP_LIMIT_MS = 30 * 60_000;
 const CLEANUP_LIMIT_MS = 90_000;
 const LEFTOVER_POLL_MS = 250;
+/** Emulation on a busy machine is slow; idle, the sample boots in about a minute. */
+const BOOT_LIMIT_SECONDS = "600";
 
 interface Demo extends CliContext {
   readonly options: DemoOptions;
@@ -119,7 +121,14 @@ async function bootImage(demo: Demo, folder: string): Promise<boolean> {
   const files = ["kernel", "initrd", "rootfs"].flatMap((name) => [`--${name}`, join(folder, name)]);
   const { exitCode } = await run({
     file: demo.demo.node,
-    args: [join(home, "infra/boot/boot.ts"), ...files, "--log", join(demo.data, "boot.log")],
+    args: [
+      join(home, "infra/boot/boot.ts"),
+      ...files,
+      "--log",
+      join(demo.data, "boot.log"),
+      "--limit",
+      BOOT_LIMIT_SECONDS,
+    ],
     signal,
     onLine: (line) => terminal.line(line),
   });

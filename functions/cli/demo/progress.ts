@@ -13,11 +13,16 @@ export function clockTime(milliseconds: number): string {
   return hours === 0 ? `${minutes}:${end}` : `${hours}:${String(minutes).padStart(2, "0")}:${end}`;
 }
 
+/** What kiwi puts before each line: level and time of day, which here only take room. */
+const KIWI_PREFIX = /^\[ [A-Z]+ +\]: [\d:]+ \| /u;
+
 /** Phase, elapsed time, percent where a tool tells it, what is being done, and the last line of the log. */
 export function statusText(job: DemoJob, elapsedMs: number, lastLine: string): string {
   const percent = job.progress?.percent;
   const known = percent === undefined ? [] : [`${Math.round(percent)} %`];
-  const what = [...known, job.progress?.message ?? "", lastLine].filter((part) => part !== "");
+  const what = [...known, job.progress?.message ?? "", lastLine.replace(KIWI_PREFIX, "")].filter(
+    (part) => part !== "",
+  );
   return [`[${clockTime(elapsedMs)}] ${job.status}`, ...what].join(" | ");
 }
 

@@ -32,6 +32,12 @@ describe("the status line", () => {
     expect(statusText(job("creating"), 0, "")).toBe("[0:00] creating");
   });
 
+  it("drops what kiwi puts before each line", () => {
+    expect(statusText(job("building_image"), 0, "[ DEBUG   ]: 21:13:50 | bootstrap: I: Unpacking")).toBe(
+      "[0:00] building_image | bootstrap: I: Unpacking",
+    );
+  });
+
   it("tells hours when there are some", () => {
     expect([59_999, 3_600_000, 3_725_000].map((time) => clockTime(time))).toEqual([
       "0:59",
