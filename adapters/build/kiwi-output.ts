@@ -11,12 +11,15 @@ export interface KiwiLine {
 /** kiwi ends its bar with a carriage return or not at all, so a bar may stand before what comes next. */
 const BAR = /\[ INFO +\]: Processing: \[[# ]*\] (\d{1,3})%/gu;
 const INFO = /^\[ INFO +\]: [\d:]+ \| (?!-->)(.+)$/u;
-/** Commands that kiwi runs for itself, mostly mounts: hundreds of lines. */
-const NOISE = /^\[ DEBUG +\]: [\d:]+ \| (?:EXEC: |Looking for .* in)/u;
+/** What kiwi does for itself, mostly looking for programs and mounting: hundreds of lines. */
+const NOISE =
+  /^\[ DEBUG +\]: [\d:]+ \| (?:EXEC: |"[^"]*": in paths |Looking for \S+ in |Creating directory )/u;
+/** kiwi prints repositories, and a faulty description as a whole. */
+const CREDENTIALS = /(?<=\w:\/\/)[^\s/@"']+@/gu;
 
 export function readKiwiLine(line: string): KiwiLine {
   const percent = [...line.matchAll(BAR)].at(-1)?.[1];
-  const text = line.replaceAll(BAR, "").replaceAll("\r", "").trimEnd();
+  const text = line.replaceAll(BAR, "").replaceAll("\r", "").replaceAll(CREDENTIALS, "***@").trimEnd();
   const message = INFO.exec(text)?.[1];
   return {
     ...(text === "" || NOISE.test(text) ? {} : { text }),

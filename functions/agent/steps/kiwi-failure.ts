@@ -7,8 +7,14 @@ export interface KiwiFailure {
   readonly hint: string;
 }
 
-const MAX_MESSAGE = 600;
+/** Characters of kiwi's words that are kept: how they begin, and how they end, where a script tells why it failed. */
+const BEGINNING = 200;
+const END = 400;
 const LOG_HINT = "The last lines of the job's log say more.";
+
+function shorten(text: string): string {
+  return text.length <= BEGINNING + END ? text : `${text.slice(0, BEGINNING)} ... ${text.slice(-END)}`;
+}
 
 /** What kiwi reports as the error: the message of its last ERROR line, which may go on for several lines. */
 function errorText(lines: readonly string[]): string {
@@ -17,7 +23,28 @@ function errorText(lines: readonly string[]): string {
   const rest = lines.slice(at + 1);
   const end = rest.findIndex((line) => /^\[ [A-Z]+ +\]:/u.test(line));
   const text = [lines[at] ?? "", ...rest.slice(0, end < 0 ? rest.length : end)].join(" ");
-  return text.replace(/^\[ [A-Z]+ +\]: [\d:]+ \| /u, "").trim();
+  return text
+    .replace(/^\[ [A-Z]+ +\]: [\d:]+ \| /u, "")
+    .replaceAll(DOWNLOADED, "")
+    .replaceAll(/\s+/gu, " ")
+    .trim();
+}
+
+/** What debootstrap's wget says of every file it got; kiwi takes it for the reason of any failure. */
+const DOWNLOADED = /\d{4}-\d\d-\d\d [\d:]{8} URL:\S+ \[[\d/]+\] -> "[^"]*" \[\d+\]/gu;
+
+/** The package manager's last error, which kiwi's own often lacks. */
+function toolError(lines: readonly string[]): string {
+  const errors = lines.map((line) => /\| (?:bootstrap|system): (E: .+)$/u.exec(line)?.[1] ?? "");
+  return errors.findLast((error) => error !== "")?.trim() ?? "";
+}
+
+/** What the schema's check complains of; libxml2 and jing put it differently. */
+function schemaErrors(text: string): string {
+  const found = [...text.matchAll(/(?:RELAXNG_ERR_\w+|:\d+:\d+: error): (.+)/gu)].map(
+    (match) => match[1] ?? "",
+  );
+  return [...new Set(found)].slice(0, 5).join("; ");
 }
 
 const MISSING_PACKAGES: readonly RegExp[] = [
@@ -39,6 +66,10 @@ function missingPackages(text: string): readonly string[] {
   const names = found.flatMap((list) => list.trim().split(/\s+/u));
   return [...new Set(names.filter((name) => name !== ""))];
 }
+
+/** Package managers often go on without a repository that is silent, and then miss its packages. */
+const SILENT_REPOSITORY =
+  /Connection refused|Connection timed out|Could not (?:resolve|connect)|Temporary failure (?:in name resolution|resolving)|unable to resolve|Failed to fetch|Failed getting release file|Invalid Release file|Failed to download metadata|Cannot download repomd|Curl error|Network is unreachable|Timeout exceeded/iu;
 
 interface Rule {
   readonly code: FailureCode;
@@ -68,10 +99,18 @@ const RULES: readonly Rule[] = [
     /No space left on device|Disk quota exceeded|You don't have enough free space|not enough free disk space/iu,
     "The disk that holds the job's work folder is full. Free some space or give the build environment more (build_env_size), then retry.",
   ),
+  {
+    code: "recipe_invalid",
+    hint: (text, error) => {
+      const complaints = schemaErrors(text);
+      if (complaints === "" || !error.includes("KiwiDescriptionInvalid")) return undefined;
+      return `kiwi does not accept the recipe's description (config.xml): ${complaints}.`;
+    },
+  },
   told(
     "recipe_invalid",
     /Kiwi(?:DescriptionInvalid|ConfigFileFormatNotSupported|ConfigFileNotFound|SchemaImportError|TypeNotFound|ProfileNotFound|DescriptionConflict|UriTypeUnknown|UriStyleUnknown|DataStructureError)/u,
-    "kiwi does not accept the recipe's description (config.xml). The log's lines before say which element; with the package jing installed they say it better.",
+    "kiwi does not accept the recipe's description (config.xml). The log's last lines say more, still more with the package jing installed.",
   ),
   told(
     "build_tool_missing",
@@ -83,7 +122,10 @@ const RULES: readonly Rule[] = [
     hint: (text) => {
       const packages = missingPackages(text);
       if (packages.length === 0) return undefined;
-      return `No repository of the recipe has: ${packages.join(", ")}. Correct the name in config.xml, or add a repository that has it.`;
+      const silent = SILENT_REPOSITORY.test(text)
+        ? " A repository did not answer, which may be the reason."
+        : "";
+      return `No repository of the recipe has: ${packages.join(", ")}. Correct the name in config.xml, or add a repository that has it.${silent}`;
     },
   },
   told(
@@ -91,7 +133,8 @@ const RULES: readonly Rule[] = [
     /KiwiScriptFailed: (\S+) failed/u,
     "The recipe's script $1 failed. The log's last lines are its output; it runs in the image root.",
   ),
-  seen(
+  // only in the error: apt goes on with a warning where the recipe wants no check
+  told(
     "build_failed",
     /NO_PUBKEY|is not signed|GPG check FAILED|Signature verification failed|signature.*(?:invalid|could not be verified)/iu,
     "The signature of a repository or package cannot be checked: give kiwi its key, or correct the repository's settings in config.xml.",
@@ -108,7 +151,7 @@ const RULES: readonly Rule[] = [
   ),
   seen(
     "build_failed",
-    /Connection refused|Connection timed out|Could not (?:resolve|connect)|Temporary failure (?:in name resolution|resolving)|unable to resolve|Failed to fetch|Failed getting release file|Invalid Release file|Failed to download metadata|Cannot download repomd|Curl error|Network is unreachable|Timeout exceeded/iu,
+    SILENT_REPOSITORY,
     "A package repository did not answer or is not complete: check the repositories' paths in config.xml and that the building machine reaches them, then retry.",
   ),
   told(
@@ -125,7 +168,9 @@ const RULES: readonly Rule[] = [
 export function explainKiwiFailure(exitCode: number, lines: readonly string[]): KiwiFailure {
   const error = errorText(lines);
   const text = lines.join("\n");
-  const short = error.length > MAX_MESSAGE ? `${error.slice(0, MAX_MESSAGE)}...` : error;
+  const cause = toolError(lines);
+  const said = error.includes(cause) ? error : `${error} ${cause}`.trim();
+  const short = shorten(said);
   const message = `kiwi ended with exit code ${exitCode}${short === "" ? "." : `: ${short}`}`;
   for (const rule of RULES) {
     const hint = rule.hint(text, error);

@@ -28,6 +28,12 @@ describe("a line of kiwi's output", () => {
 
   it("leaves out kiwi's own commands and empty lines", () => {
     expect(readKiwiLine("[ DEBUG   ]: 20:41:05 | EXEC: [mountpoint -q /x]")).toEqual({});
+    expect(readKiwiLine("[ DEBUG   ]: 20:41:05 | Looking for rm in /usr/bin:/bin")).toEqual({});
     expect(readKiwiLine("")).toEqual({});
+  });
+
+  it("hides the credentials of a URL", () => {
+    const line = "[ INFO    ]: 20:41:05 | Setting up repository https://me:secret@host/path";
+    expect(readKiwiLine(line).text).toBe(line.replace("me:secret", "***"));
   });
 });
