@@ -18,7 +18,7 @@ const JobView = v.pick(Job, [
   "arch",
   "image_root_archive_name",
 ]);
-export type JobView = v.InferOutput<typeof JobView>;
+type JobView = v.InferOutput<typeof JobView>;
 
 const ArtifactView = v.object({
   name: v.string(),
@@ -28,15 +28,15 @@ const ArtifactView = v.object({
   size: v.number(),
   link: v.object({ path: v.string(), etag: v.optional(v.string(), "") }),
 });
-export type ArtifactView = v.InferOutput<typeof ArtifactView>;
+type ArtifactView = v.InferOutput<typeof ArtifactView>;
 
 const ProblemView = v.object({ title: v.optional(v.string()), detail: v.optional(v.string()) });
 
-export type NewRecipe = Pick<
+type NewRecipe = Pick<
   Recipe,
   "name" | "recipe_type" | "linux_distribution" | "template_dictionary" | "require_dkms" | "arch"
 >;
-export type NewJob = Pick<Job, "job_type" | "artifact_id" | "public_key_id" | "image_root_archive_name">;
+type NewJob = Pick<Job, "job_type" | "artifact_id" | "public_key_id" | "image_root_archive_name">;
 
 /**
  * The service, as its clients see it.

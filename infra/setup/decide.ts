@@ -48,7 +48,7 @@ export function familyOf(osRelease: string): Family | undefined {
   return known.find((family) => family !== undefined);
 }
 
-export function packagesOf(missing: readonly Tool[], family: Family): readonly string[] {
+function packagesOf(missing: readonly Tool[], family: Family): readonly string[] {
   return [...new Set(missing.map((tool) => tool.packages[family]))];
 }
 
