@@ -122,6 +122,8 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
+  // Its own output goes to a file: on a full disk that must not end the agent before it has said why the job failed.
+  for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined);
   const settings = readSettings(process.env);
   const token = await readToken(addAbortSignal(AbortSignal.timeout(TOKEN_MILLISECONDS), process.stdin));
   await mkdir(settings.workFolder, { recursive: true, mode: 0o700 });

@@ -1,87 +1,20 @@
-import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
-import { gzipSync } from "node:zlib";
-import { type ArchiveEntry, tarBytes } from "../support/archives.ts";
-import type { Json } from "../support/json.ts";
-import { processesWith, type ServiceProcess, startService, until } from "../support/service-process.ts";
-
-const CONFIG =
-  '<image schemaversion="7.4" name="tiny"><preferences><packagemanager>apt</packagemanager><type image="tbz"/></preferences></image>';
-
-const recipe = (behave = ""): ArchiveEntry[] => [
-  { name: "config.xml", content: CONFIG },
-  { name: "behave", content: behave },
-];
-
-const archiveBytes = async (entries: readonly ArchiveEntry[]) => gzipSync(await tarBytes(entries));
-
-async function json(response: Promise<Response>): Promise<Json> {
-  const answer = await response;
-  if (!answer.ok) throw new Error(`${answer.url}: ${answer.status} ${await answer.text()}`);
-  return await answer.json();
-}
-
-const post = (service: ServiceProcess, path: string, body?: object) =>
-  json(
-    fetch(service.url + path, {
-      method: "POST",
-      ...(body === undefined
-        ? {}
-        : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
-    }),
-  );
-
-const get = (service: ServiceProcess, path: string) => json(fetch(service.url + path));
-
-/** Uploads a recipe and posts a job for it. */
-async function postJob(service: ServiceProcess, archive: Uint8Array<ArrayBuffer>): Promise<string> {
-  const key = await post(service, "/v3/public-keys", { name: "k", public_key: "ssh-ed25519 A" });
-  const wanted = { name: "r", recipe_type: "kiwi-ng", linux_distribution: "sles15", require_dkms: false };
-  const { id } = await post(service, "/v3/recipes", wanted);
-  await json(fetch(`${service.url}/v3/recipes/${id}/archive`, { method: "PUT", body: archive }));
-  const request = {
-    job_type: "create",
-    artifact_id: id,
-    public_key_id: key.id,
-    image_root_archive_name: "tiny",
-  };
-  return (await post(service, "/v3/jobs", request)).id;
-}
-
-const inStatus = (service: ServiceProcess, id: string, ...statuses: string[]) =>
-  until(`job is ${statuses.join(" or ")}`, async () => {
-    const job = await get(service, `/v3/jobs/${id}`);
-    return statuses.includes(job.status) ? job : undefined;
-  });
-const ended = (service: ServiceProcess, id: string) => inStatus(service, id, "success", "error");
-
-/** Every process, folder and mount of finished jobs goes. */
-async function nothingLeft(service: ServiceProcess): Promise<void> {
-  const none = { processes: [], folders: [], mounts: [] };
-  const last = await until("nothing is left", async () => {
-    const left = await service.leftovers();
-    return JSON.stringify(left) === JSON.stringify(none) ? left : undefined;
-  }).catch(() => service.leftovers());
-  expect(last).toEqual(none);
-}
-
-async function expectImage(service: ServiceProcess, imageId: string): Promise<void> {
-  const artifacts = await get(service, `/v3/images/${imageId}/artifacts`);
-  expect(artifacts.map(({ name }: { name: string }) => name)).toEqual([
-    "rootfs",
-    "kernel",
-    "initrd",
-    "boot_parameters",
-    "manifest",
-  ]);
-  const kernel = await fetch(`${service.url}/v3/images/${imageId}/artifacts/kernel`);
-  expect(await kernel.text()).toBe("kernel\n");
-}
-
-const agentsOf = (jobId: string) =>
-  processesWith(`IMS_JOB_ID=${jobId}`).filter((pid) =>
-    readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("agent/main.ts"),
-  );
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import {
+  agentsOf,
+  archiveBytes,
+  ended,
+  expectImage,
+  get,
+  inStatus,
+  nothingLeft,
+  post,
+  postJob,
+  recipe,
+} from "../support/road.ts";
+import { startService } from "../support/service-process.ts";
 
 describe("the road from recipe to image, with stand-ins for the build tools", () => {
   it("ends in an image, and nothing is left of the work", async () => {
@@ -220,4 +153,26 @@ describe("the road from recipe to image, with stand-ins for the build tools", ()
     }
     await nothingLeft(service);
   });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    "says that the disk is full, and goes on when it no longer is",
+    async () => {
+      const service = await startService();
+      const work = path.join(service.data, "work");
+      mkdirSync(work, { recursive: true });
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=128m,mode=700", "none", work]);
+      const unmount = () => execFileSync("umount", ["--lazy", work]);
+      let mounted = true;
+      onTestFinished(() => {
+        if (mounted) unmount();
+      });
+      const full = await ended(service, await postJob(service, await archiveBytes(recipe("fill"))));
+      expect(full).toMatchObject({ status: "error", error: { code: "disk_full", phase: "building_image" } });
+      const next = await ended(service, await postJob(service, await archiveBytes(recipe())));
+      expect(next).toMatchObject({ status: "success" });
+      await service.end("SIGTERM");
+      unmount();
+      mounted = false;
+    },
+  );
 });
