@@ -276,7 +276,16 @@ describe("the log that an agent ships", () => {
     expect(service.log().match(/first|second/gu)).toEqual(["first", "second"]);
   });
 
-  it("is given up when the service has more than the agent wrote, and the job goes on", async () => {
+  it("is given up when the service never takes any of it, and the job goes on", async () => {
+    const { service, complaints, run } = await createAgentBench();
+    service.intercept((asked) => (asked === "POST /log" ? 409 : undefined));
+    await run({});
+    expect(service.finished()).toBeDefined();
+    expect(complaints).toHaveLength(1);
+    expect(service.asked.filter((asked) => asked === "POST /log").length).toBeLessThan(10);
+  });
+
+  it("is given up when the service refuses it, and the job goes on", async () => {
     const { service, complaints, run } = await createAgentBench();
     service.intercept((asked) => (asked === "POST /log" ? 413 : undefined));
     await run({});
