@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { endpoint } from "./http/endpoint.ts";
 
 export default endpoint({
-  operation: "get_version",
+  operation: "getVersion",
   summary: "Get the service's version",
   tag: "version",
   method: "get",
