@@ -18,7 +18,6 @@ export const ARTIFACT_TYPES = {
   boot_parameters: "application/vnd.cray.image.parameters.boot",
   debug_kernel: "application/vnd.cray.image.debug.kernel",
 } as const;
-export type ArtifactName = keyof typeof ARTIFACT_TYPES;
 
 const ManifestArtifact = v.object({
   type: v.string(),

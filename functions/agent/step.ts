@@ -3,7 +3,7 @@ import type { AgentFinish, ImagePart, UploadTarget } from "../../core/jobs/agent
 import type { FailureCode } from "../../core/jobs/failure.ts";
 import type { PackOptions, Plan, StepName, StepOf } from "../../core/jobs/plan.ts";
 
-export type { Command, CommandResult, RunCommand } from "../../core/ports/commands.ts";
+export type { RunCommand } from "../../core/ports/commands.ts";
 
 export interface JobService {
   /** A fresh place to put a part. @throws DomainError `unavailable` when the service cannot be reached for now. */

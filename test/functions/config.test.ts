@@ -10,13 +10,23 @@ describe("the configuration", () => {
       secretFile: "./data/secret",
       settings: {
         buckets: { recipes: "ims", images: "boot-images" },
-        jobs: { maxRunning: 2, repositoryWaitSeconds: 500, nativeArch: "x86_64", pack: { compression: "zstd" } },
+        jobs: {
+          maxRunning: 2,
+          repositoryWaitSeconds: 500,
+          nativeArch: "x86_64",
+          pack: { compression: "zstd" },
+        },
       },
     });
   });
 
   it("names everything that is wrong at once", () => {
-    const wrong = { IMS_PORT: "70000", IMS_MAX_JOBS: "-1", IMS_SQUASHFS_COMPRESSION: "zip", S3_IMS_BUCKET: "No" };
+    const wrong = {
+      IMS_PORT: "70000",
+      IMS_MAX_JOBS: "-1",
+      IMS_SQUASHFS_COMPRESSION: "zip",
+      S3_IMS_BUCKET: "No",
+    };
     expect(() => readConfig(wrong, "x64")).toThrow(
       /IMS_PORT is more than 65535[\s\S]*IMS_MAX_JOBS is not a whole number[\s\S]*IMS_SQUASHFS_COMPRESSION is none of zstd[\s\S]*S3_IMS_BUCKET is not a bucket name/u,
     );
