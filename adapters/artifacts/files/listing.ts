@@ -11,9 +11,9 @@ export async function listKeys(bucketDirectory: string, prefix: string): Promise
   for (let pieces = pending.pop(); pieces !== undefined; pieces = pending.pop()) {
     for (const entry of await entriesOf(path.join(bucketDirectory, ...pieces))) {
       const inside = [...pieces, entry.name];
-      if (isDirectoryName(entry.name)) {
-        if (canHold(inside, prefix)) pending.push(inside);
-      } else {
+      if (entry.isDirectory()) {
+        if (isDirectoryName(entry.name) && canHold(inside, prefix)) pending.push(inside);
+      } else if (entry.isFile()) {
         const key = decodeKey(inside);
         if (key?.startsWith(prefix) === true) keys.push(key);
       }

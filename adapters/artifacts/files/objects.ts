@@ -70,13 +70,22 @@ export function swept(): DomainError {
 async function place(to: string, put: () => Promise<void>, from: string): Promise<boolean> {
   for (let tries = 1; ; tries++) {
     try {
-      await mkdir(path.dirname(to), { recursive: true, mode: DIRECTORY_MODE });
+      await makeDirectory(path.dirname(to));
       await put();
       return true;
     } catch (error) {
-      if (codeOf(error) !== "ENOENT" || tries >= MOST_TRIES) throw error;
+      if (!isMissing(error) || tries >= MOST_TRIES) throw error;
       if ((await fileFacts(from)) === undefined) return false;
     }
+  }
+}
+
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
+  } catch (error) {
+    // Node.js says so of a directory that it saw and that was gone when it looked again; whoever uses it will know.
+    if (codeOf(error) !== "EEXIST") throw error;
   }
 }
 
