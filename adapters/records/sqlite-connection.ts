@@ -11,6 +11,6 @@ export function openDatabase(path: string, options: { readonly waitMs: number })
 
 /** A name for the very file behind a path, which changes when another file takes its place. */
 export function fileIdentity(path: string): string {
-  const { dev, ino } = statSync(path, { bigint: true });
-  return `${dev}:${ino}`;
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? "no file" : `${found.dev}:${found.ino}`;
 }

@@ -12,7 +12,7 @@ import { isSqliteError, storeError } from "./sqlite-errors.ts";
 import { ensureFolder, ensureStoreFile } from "./sqlite-file.ts";
 import type { WriterData } from "./sqlite-messages.ts";
 import { createWriteQueue } from "./sqlite-queue.ts";
-import { createReader } from "./sqlite-reader.ts";
+import { createReader, type Reader } from "./sqlite-reader.ts";
 import { createWriterThread } from "./sqlite-thread.ts";
 import { migrate, SCHEMA_VERSION, storedVersion } from "./sqlite-schema.ts";
 
@@ -30,8 +30,7 @@ export interface SqliteConfig {
  */
 export async function createSqliteRecords(config: SqliteConfig): Promise<Records> {
   const path = resolve(config.path);
-  const { db, identity } = await openStore(path);
-  const reader = createReader(db, path);
+  const { db, reader, identity } = await openStore(path);
   const writer = createWriterThread(() => startWriter({ path, identity }));
   const queue = createWriteQueue(writer);
   const warmUp = setTimeout(() => writer.warmUp(), WARM_UP_MS).unref();
@@ -71,7 +70,13 @@ export async function createSqliteRecords(config: SqliteConfig): Promise<Records
   };
 }
 
-async function openStore(path: string): Promise<{ db: DatabaseSync; identity: string }> {
+interface OpenStore {
+  readonly db: DatabaseSync;
+  readonly reader: Reader;
+  readonly identity: string;
+}
+
+async function openStore(path: string): Promise<OpenStore> {
   try {
     ensureFolder(dirname(path));
     refuseNetworkFileSystem(dirname(path));
@@ -82,15 +87,16 @@ async function openStore(path: string): Promise<{ db: DatabaseSync; identity: st
       ? storeError(error, path)
       : asDomainError(error, "The record store cannot be opened.");
   }
-  return patiently(path, () => ({ db: openReader(path), identity: fileIdentity(path) }));
+  return patiently(path, () => openReader(path));
 }
 
-function openReader(path: string): DatabaseSync {
+function openReader(path: string): OpenStore {
+  const identity = fileIdentity(path);
   const db = openDatabase(path, { waitMs: 0 });
   try {
     if (storedVersion(db) < SCHEMA_VERSION) migrate(db);
     db.exec("PRAGMA query_only = ON");
-    return db;
+    return { db, reader: createReader(db, path), identity };
   } catch (error) {
     db.close();
     throw error;
