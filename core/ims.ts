@@ -1,6 +1,8 @@
 import { sweepStaging } from "./artifacts/staging.ts";
+import { createDeletedRecords, type DeletedRecords } from "./deleted/deleted-records.ts";
 import { settleAllJournals } from "./deleted/trash.ts";
 import { createImageArtifacts, type ImageArtifacts } from "./images/image-artifacts.ts";
+import { imageReturn } from "./images/image-return.ts";
 import { createImages, type Images } from "./images/images.ts";
 import { type AgentIdentity, authenticateAgent } from "./jobs/agent-tokens.ts";
 import { type Agents, createAgents } from "./jobs/agents.ts";
@@ -8,8 +10,10 @@ import { createJobs, type Jobs } from "./jobs/jobs.ts";
 import { createReconciler, type Reconciler } from "./jobs/reconcile.ts";
 import { createJobLogReader, type JobLogReader } from "./jobs/read-log.ts";
 import type { Ports } from "./ports/index.ts";
+import { publicKeyReturn } from "./public-keys/public-key-return.ts";
 import { createPublicKeys, type PublicKeys } from "./public-keys/public-keys.ts";
 import { createRecipeArchives, type RecipeArchives } from "./recipes/recipe-archives.ts";
+import { recipeReturn } from "./recipes/recipe-return.ts";
 import { createRecipes, type Recipes } from "./recipes/recipes.ts";
 import type { Settings } from "./settings.ts";
 
@@ -20,6 +24,9 @@ export interface Ims {
   readonly recipeArchives: RecipeArchives;
   readonly images: Images;
   readonly imageArtifacts: ImageArtifacts;
+  readonly deletedPublicKeys: DeletedRecords<"deleted-public-key">;
+  readonly deletedRecipes: DeletedRecords<"deleted-recipe">;
+  readonly deletedImages: DeletedRecords<"deleted-image">;
   readonly jobs: Jobs;
   readonly jobLogs: JobLogReader;
   readonly agents: Agents;
@@ -43,6 +50,9 @@ export function createIms(ports: Ports, settings: Settings, wake: () => void = (
     recipeArchives: createRecipeArchives(ports, settings),
     images: createImages(ports, settings),
     imageArtifacts: createImageArtifacts(ports),
+    deletedPublicKeys: createDeletedRecords(ports, "deleted-public-key", publicKeyReturn(ports)),
+    deletedRecipes: createDeletedRecords(ports, "deleted-recipe", recipeReturn(ports)),
+    deletedImages: createDeletedRecords(ports, "deleted-image", imageReturn(ports)),
     jobs: createJobs(ports, settings, wake),
     jobLogs: createJobLogReader(ports),
     agents: createAgents(ports, settings, wake),

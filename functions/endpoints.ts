@@ -40,6 +40,24 @@ import recipesGet from "./v3/recipes/get.ts";
 import recipesList from "./v3/recipes/list.ts";
 import recipesPutArchive from "./v3/recipes/put-archive.ts";
 import recipesUpdate from "./v3/recipes/update.ts";
+import deletedKeysList from "./v3/deleted/public-keys/list.ts";
+import deletedKeysRestoreAll from "./v3/deleted/public-keys/restore-all.ts";
+import deletedKeysDeleteAll from "./v3/deleted/public-keys/delete-all.ts";
+import deletedKeysGet from "./v3/deleted/public-keys/get.ts";
+import deletedKeysRestore from "./v3/deleted/public-keys/restore.ts";
+import deletedKeysDelete from "./v3/deleted/public-keys/delete.ts";
+import deletedRecipesList from "./v3/deleted/recipes/list.ts";
+import deletedRecipesRestoreAll from "./v3/deleted/recipes/restore-all.ts";
+import deletedRecipesDeleteAll from "./v3/deleted/recipes/delete-all.ts";
+import deletedRecipesGet from "./v3/deleted/recipes/get.ts";
+import deletedRecipesRestore from "./v3/deleted/recipes/restore.ts";
+import deletedRecipesDelete from "./v3/deleted/recipes/delete.ts";
+import deletedImagesList from "./v3/deleted/images/list.ts";
+import deletedImagesRestoreAll from "./v3/deleted/images/restore-all.ts";
+import deletedImagesDeleteAll from "./v3/deleted/images/delete-all.ts";
+import deletedImagesGet from "./v3/deleted/images/get.ts";
+import deletedImagesRestore from "./v3/deleted/images/restore.ts";
+import deletedImagesDelete from "./v3/deleted/images/delete.ts";
 import version from "./version.ts";
 
 /** Every endpoint there is. A test fails when a file is missing here. */
@@ -73,6 +91,24 @@ export const ENDPOINTS: readonly Endpoint[] = [
   jobsDelete,
   jobsLog,
   jobsCancel,
+  deletedKeysList,
+  deletedKeysRestoreAll,
+  deletedKeysDeleteAll,
+  deletedKeysGet,
+  deletedKeysRestore,
+  deletedKeysDelete,
+  deletedRecipesList,
+  deletedRecipesRestoreAll,
+  deletedRecipesDeleteAll,
+  deletedRecipesGet,
+  deletedRecipesRestore,
+  deletedRecipesDelete,
+  deletedImagesList,
+  deletedImagesRestoreAll,
+  deletedImagesDeleteAll,
+  deletedImagesGet,
+  deletedImagesRestore,
+  deletedImagesDelete,
   live,
   ready,
   version,

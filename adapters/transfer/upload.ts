@@ -75,6 +75,8 @@ async function put(
       "content-length": digests.size,
       "content-type": "application/octet-stream",
       "content-md5": base64(digests.md5),
+      // Clients of the original look for it in the object's metadata.
+      "x-amz-meta-md5sum": digests.md5,
       "repr-digest": `sha-256=:${base64(digests.sha256)}:`,
     },
   });

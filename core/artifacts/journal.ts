@@ -6,6 +6,7 @@ const Address = v.object({ bucket: v.string(), key: v.string() });
 
 const JournalStep = v.variant("do", [
   v.object({ do: v.literal("move"), from: Address, to: Address }),
+  v.object({ do: v.literal("remove"), at: Address }),
   v.object({ do: v.literal("write"), to: Address, contentType: v.string(), text: v.string() }),
 ]);
 export type JournalStep = v.InferOutput<typeof JournalStep>;
@@ -41,12 +42,23 @@ export async function settleJournal(ports: JournalPorts, id: string): Promise<vo
 }
 
 async function carryOut(artifacts: Artifacts, step: JournalStep): Promise<void> {
-  if (step.do === "move") await artifacts.move(step.from, step.to);
-  else await artifacts.write(step.to, once(step.text), { contentType: step.contentType });
+  switch (step.do) {
+    case "move":
+      return void (await artifacts.move(step.from, step.to));
+    case "remove":
+      return await artifacts.remove(step.at);
+    case "write":
+      return void (await artifacts.write(step.to, once(step.text), { contentType: step.contentType }));
+  }
 }
 
 async function* once(text: string): AsyncIterable<Uint8Array> {
   yield new TextEncoder().encode(text);
+}
+
+/** Where an object in the trash came from; one that is not in the trash stays where it is (behaviour 93, 130). */
+export function restoredAddress(address: ArtifactAddress): ArtifactAddress {
+  return { bucket: address.bucket, key: address.key.replace(/^deleted\//u, "") };
 }
 
 /** Where an object goes when its record is deleted softly: same bucket, key under `deleted/` (behaviour 77). */

@@ -37,3 +37,12 @@ export async function releaseLink(ports: ClaimPorts, owner: LinkOwner, link: Lin
   if (held?.value.owner !== owner.id) return [];
   return [{ op: "remove", kind: "link-claim", id, version: held.version }];
 }
+
+/** The live record that has this link's path, if any. */
+export async function holderOf(
+  ports: ClaimPorts,
+  kind: LinkOwner["kind"],
+  link: Link,
+): Promise<string | undefined> {
+  return (await ports.records.get("link-claim", claimId(ports.signer, { kind, id: "" }, link)))?.value.owner;
+}

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { DomainError } from "../errors.ts";
+import { DomainError, isDomainError } from "../errors.ts";
 import type { ArtifactAddress, ArtifactInfo, Artifacts } from "../ports/artifacts.ts";
 import { addressOf, type Link, linkTo } from "./link.ts";
 import { decodeUtf8, readSmallObject } from "./text.ts";
@@ -42,14 +42,16 @@ export function manifestEntry(type: string, info: ArtifactInfo, md5 = info.md5):
 
 /** What an image's manifest names, or `undefined` when there is no readable manifest (behaviour 82). */
 export async function readManifest(artifacts: Artifacts, link: Link): Promise<Manifest | undefined> {
-  const parsed = await readJson(artifacts, addressOf(link)).catch(toleratingOversize);
-  const result = v.safeParse(Manifest, parsed);
+  const result = v.safeParse(Manifest, await readManifestJson(artifacts, link));
   return result.success ? result.output : undefined;
 }
 
-function toleratingOversize(error: unknown): undefined {
-  if (error instanceof DomainError && error.code === "too-large") return undefined;
-  throw error;
+/** A manifest as parsed JSON, or `undefined` when it is gone, too large or no JSON. */
+export async function readManifestJson(artifacts: Artifacts, link: Pick<Link, "path">): Promise<unknown> {
+  return await readJson(artifacts, addressOf(link)).catch((error: unknown) => {
+    if (isDomainError(error, "too-large")) return undefined;
+    throw error;
+  });
 }
 
 async function readJson(artifacts: Artifacts, address: ArtifactAddress): Promise<unknown> {

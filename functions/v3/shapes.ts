@@ -45,6 +45,7 @@ const MetadataInput = v.pipe(
 
 export const NewPublicKeyV3 = v.strictObject({ name: notBlank("name"), public_key: notBlank("public_key") });
 export const PublicKeyV3 = PublicKey;
+export const DeletedPublicKeyV3 = v.object({ ...PublicKey.entries, deleted: v.string() });
 
 export const NewImageV3 = v.strictObject({
   name: notBlank("name"),
@@ -65,6 +66,7 @@ export const ImagePatchV3 = v.strictObject({
   metadata: v.optional(MetadataChange),
 });
 export const ImageV3 = Image;
+export const DeletedImageV3 = v.object({ ...Image.entries, deleted: v.string() });
 
 const TemplateEntryInput = v.strictObject({ key: v.string(), value: v.string() });
 
@@ -92,6 +94,7 @@ export const RecipePatchV3 = v.strictObject({
   template_dictionary: v.optional(v.array(TemplateEntryInput)),
 });
 export const RecipeV3 = Recipe;
+export const DeletedRecipeV3 = v.object({ ...Recipe.entries, deleted: v.string() });
 
 const SshContainerInput = v.strictObject({ name: v.optional(v.string()), jail: v.optional(lenientBoolean) });
 

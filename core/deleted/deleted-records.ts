@@ -1,0 +1,41 @@
+import { getStored, listValues } from "../collection.ts";
+import type { Ports } from "../ports/index.ts";
+import type { RecordValue } from "../records.ts";
+import { changeSides, type Departure, forEachRecord } from "./trash.ts";
+
+export type DeletedKind = "deleted-image" | "deleted-recipe" | "deleted-public-key";
+
+/** What people may do with what is in the trash. */
+export interface DeletedRecords<K extends DeletedKind> {
+  list(): Promise<RecordValue<K>[]>;
+  get(id: string): Promise<RecordValue<K>>;
+  /** Back to the live records, with its id, its creation time and its objects; at the end of the list (behaviour 15). */
+  restore(id: string): Promise<void>;
+  restoreAll(): Promise<void>;
+  /** For good, with its objects. */
+  purge(id: string): Promise<void>;
+  purgeAll(): Promise<void>;
+}
+
+/** How records of one kind come back and how they go for good. Both read the record anew: they may run several times. */
+export interface ReturnRules {
+  restore(id: string): Promise<Departure>;
+  purge(id: string): Promise<Departure>;
+}
+
+export function createDeletedRecords<K extends DeletedKind>(
+  ports: Ports,
+  kind: K,
+  rules: ReturnRules,
+): DeletedRecords<K> {
+  const restore = (id: string) => changeSides(ports, id, () => rules.restore(id));
+  const purge = (id: string) => changeSides(ports, id, () => rules.purge(id));
+  return {
+    list: () => listValues(ports.records, kind),
+    get: async (id) => (await getStored(ports.records, kind, id)).value,
+    restore,
+    restoreAll: () => forEachRecord(ports, kind, restore),
+    purge,
+    purgeAll: () => forEachRecord(ports, kind, purge),
+  };
+}

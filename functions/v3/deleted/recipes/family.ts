@@ -1,0 +1,12 @@
+import { DeletedRecipeV3 } from "../../shapes.ts";
+import { deletedFamily } from "../family.ts";
+
+export const family = deletedFamily({
+  one: "recipe",
+  many: "recipes",
+  noun: "recipe",
+  path: "/v3/deleted/recipes",
+  idName: "deleted_recipe_id",
+  shape: DeletedRecipeV3,
+  records: (ims) => ims.deletedRecipes,
+});
