@@ -9,6 +9,7 @@ import { type Agents, createAgents } from "./jobs/agents.ts";
 import { createJobs, type Jobs } from "./jobs/jobs.ts";
 import { createReconciler, type Reconciler } from "./jobs/reconcile.ts";
 import { createJobLogReader, type JobLogReader } from "./jobs/read-log.ts";
+import { createRemoteBuildNodes, type RemoteBuildNodes } from "./nodes/nodes.ts";
 import type { Ports } from "./ports/index.ts";
 import { publicKeyReturn } from "./public-keys/public-key-return.ts";
 import { createPublicKeys, type PublicKeys } from "./public-keys/public-keys.ts";
@@ -27,6 +28,7 @@ export interface Ims {
   readonly deletedPublicKeys: DeletedRecords<"deleted-public-key">;
   readonly deletedRecipes: DeletedRecords<"deleted-recipe">;
   readonly deletedImages: DeletedRecords<"deleted-image">;
+  readonly remoteBuildNodes: RemoteBuildNodes;
   readonly jobs: Jobs;
   readonly jobLogs: JobLogReader;
   readonly agents: Agents;
@@ -53,6 +55,7 @@ export function createIms(ports: Ports, settings: Settings, wake: () => void = (
     deletedPublicKeys: createDeletedRecords(ports, "deleted-public-key", publicKeyReturn(ports)),
     deletedRecipes: createDeletedRecords(ports, "deleted-recipe", recipeReturn(ports)),
     deletedImages: createDeletedRecords(ports, "deleted-image", imageReturn(ports)),
+    remoteBuildNodes: createRemoteBuildNodes(ports),
     jobs: createJobs(ports, settings, wake),
     jobLogs: createJobLogReader(ports),
     agents: createAgents(ports, settings, wake),

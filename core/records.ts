@@ -4,6 +4,7 @@ import { DomainError } from "./errors.ts";
 import { Image } from "./images/image.ts";
 import { JobActivity } from "./jobs/activity.ts";
 import { Job } from "./jobs/job.ts";
+import { RemoteBuildNode } from "./nodes/node.ts";
 import { PublicKey } from "./public-keys/public-key.ts";
 import { Recipe } from "./recipes/recipe.ts";
 
@@ -22,6 +23,7 @@ const schemas = {
   "deleted-image": v.object({ ...Image.entries, ...deleted }),
   "deleted-recipe": v.object({ ...Recipe.entries, ...deleted }),
   "deleted-public-key": v.object({ ...PublicKey.entries, ...deleted }),
+  "remote-build-node": RemoteBuildNode,
   "link-claim": LinkClaim,
   "object-journal": ObjectJournal,
 } as const;

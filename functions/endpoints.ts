@@ -58,6 +58,36 @@ import deletedImagesDeleteAll from "./v3/deleted/images/delete-all.ts";
 import deletedImagesGet from "./v3/deleted/images/get.ts";
 import deletedImagesRestore from "./v3/deleted/images/restore.ts";
 import deletedImagesDelete from "./v3/deleted/images/delete.ts";
+import keys2List from "./v2/public-keys/list.ts";
+import keys2Create from "./v2/public-keys/create.ts";
+import keys2DeleteAll from "./v2/public-keys/delete-all.ts";
+import keys2Get from "./v2/public-keys/get.ts";
+import keys2Delete from "./v2/public-keys/delete.ts";
+import recipes2List from "./v2/recipes/list.ts";
+import recipes2Create from "./v2/recipes/create.ts";
+import recipes2DeleteAll from "./v2/recipes/delete-all.ts";
+import recipes2Get from "./v2/recipes/get.ts";
+import recipes2Update from "./v2/recipes/update.ts";
+import recipes2Delete from "./v2/recipes/delete.ts";
+import images2List from "./v2/images/list.ts";
+import images2Create from "./v2/images/create.ts";
+import images2DeleteAll from "./v2/images/delete-all.ts";
+import images2Get from "./v2/images/get.ts";
+import images2Update from "./v2/images/update.ts";
+import images2Delete from "./v2/images/delete.ts";
+import jobs2List from "./v2/jobs/list.ts";
+import jobs2Create from "./v2/jobs/create.ts";
+import jobs2DeleteAll from "./v2/jobs/delete-all.ts";
+import jobs2Get from "./v2/jobs/get.ts";
+import jobs2Update from "./v2/jobs/update.ts";
+import jobs2Delete from "./v2/jobs/delete.ts";
+import nodesList from "./v3/remote-build-nodes/list.ts";
+import nodesCreate from "./v3/remote-build-nodes/create.ts";
+import nodesDeleteAll from "./v3/remote-build-nodes/delete-all.ts";
+import nodesStatusAll from "./v3/remote-build-nodes/status-all.ts";
+import nodesStatus from "./v3/remote-build-nodes/status.ts";
+import nodesGet from "./v3/remote-build-nodes/get.ts";
+import nodesDelete from "./v3/remote-build-nodes/delete.ts";
 import version from "./version.ts";
 
 /** Every endpoint there is. A test fails when a file is missing here. */
@@ -109,6 +139,36 @@ export const ENDPOINTS: readonly Endpoint[] = [
   deletedImagesGet,
   deletedImagesRestore,
   deletedImagesDelete,
+  keys2List,
+  keys2Create,
+  keys2DeleteAll,
+  keys2Get,
+  keys2Delete,
+  recipes2List,
+  recipes2Create,
+  recipes2DeleteAll,
+  recipes2Get,
+  recipes2Update,
+  recipes2Delete,
+  images2List,
+  images2Create,
+  images2DeleteAll,
+  images2Get,
+  images2Update,
+  images2Delete,
+  jobs2List,
+  jobs2Create,
+  jobs2DeleteAll,
+  jobs2Get,
+  jobs2Update,
+  jobs2Delete,
+  nodesList,
+  nodesCreate,
+  nodesDeleteAll,
+  nodesStatusAll,
+  nodesStatus,
+  nodesGet,
+  nodesDelete,
   live,
   ready,
   version,

@@ -1,6 +1,6 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 import type * as v from "valibot";
-import type { Endpoint } from "../functions/http/endpoint.ts";
+import { type Endpoint, pathsOf } from "../functions/http/endpoint.ts";
 
 type Json = { readonly [member: string]: unknown };
 
@@ -10,7 +10,8 @@ const PROBLEM_REF = { $ref: "#/components/schemas/ProblemDetails" };
 export function openApiDocument(endpoints: readonly Endpoint[], version: string): Json {
   const published = endpoints.filter((endpoint) => endpoint.internal !== true);
   const paths: Record<string, Record<string, Json>> = {};
-  for (const endpoint of published) (paths[endpoint.path] ??= {})[endpoint.method] = operation(endpoint);
+  for (const endpoint of published)
+    for (const path of pathsOf(endpoint)) (paths[path] ??= {})[endpoint.method] = operation(endpoint, path);
   return {
     openapi: "3.1.0",
     info: {
@@ -33,9 +34,11 @@ export function openApiDocument(endpoints: readonly Endpoint[], version: string)
   };
 }
 
-function operation(endpoint: Endpoint): Json {
+/** An operationId names one path only: an alias has the path's first part added to it. */
+function operation(endpoint: Endpoint, path: string): Json {
+  const suffix = path === endpoint.path ? "" : `_at_${path.split("/")[1]}`;
   return {
-    operationId: endpoint.operation,
+    operationId: endpoint.operation + suffix,
     summary: endpoint.summary,
     tags: [endpoint.tag],
     ...(endpoint.role === "anyone" ? { security: [] } : {}),

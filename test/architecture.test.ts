@@ -94,7 +94,7 @@ describe("the architecture", () => {
       /^functions\/(?:v2|v3|health|agent-api|signed|version|openapi)/u.test(file),
     );
     const endpointFiles = files.filter((file) =>
-      /export default (?:endpoint\(|family\.)/u.test(readFileSync(path.join(root, file), "utf8")),
+      /export default (?:endpoint\(|family\.|alike\()/u.test(readFileSync(path.join(root, file), "utf8")),
     );
     const listed = imports
       .filter(({ file }) => file === "functions/endpoints.ts")

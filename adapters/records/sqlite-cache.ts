@@ -41,6 +41,7 @@ export function createRecordCaches(limit: number): RecordCaches {
     "deleted-image": cache(),
     "deleted-recipe": cache(),
     "deleted-public-key": cache(),
+    "remote-build-node": cache(),
     "link-claim": cache(),
     "object-journal": cache(),
   };

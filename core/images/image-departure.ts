@@ -1,7 +1,7 @@
 import { type JournalStep, trashAddress } from "../artifacts/journal.ts";
 import { addressOf, type Link, linkTo } from "../artifacts/link.ts";
 import { MANIFEST_TYPE, manifestEntry, manifestText, readManifest } from "../artifacts/manifest.ts";
-import type { ArtifactAddress } from "../ports/artifacts.ts";
+import type { ArtifactAddress, Artifacts } from "../ports/artifacts.ts";
 import type { Ports } from "../ports/index.ts";
 import type { Image } from "./image.ts";
 
@@ -34,4 +34,14 @@ export async function imageDeparture(
   const text = manifestText(entries, ports.clock.now());
   objects.push({ do: "write", to, contentType: "application/json", text });
   return { link: linkTo(to, ""), objects };
+}
+
+/** The manifest and all that it names; of an unreadable manifest the original makes a stuck record (behaviour 106). */
+export async function doomedObjects(artifacts: Artifacts, link: Link | null): Promise<JournalStep[]> {
+  const manifest = link === null ? undefined : await readManifest(artifacts, link);
+  if (link === null || manifest === undefined) return [];
+  return [...manifest.artifacts.map((part) => part.link), link].map((gone) => ({
+    do: "remove",
+    at: addressOf(gone),
+  }));
 }

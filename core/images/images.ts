@@ -9,7 +9,7 @@ import type { Ports } from "../ports/index.ts";
 import { reapply } from "../retry.ts";
 import type { Settings } from "../settings.ts";
 import type { Image } from "./image.ts";
-import { imageDeparture } from "./image-departure.ts";
+import { doomedObjects, imageDeparture } from "./image-departure.ts";
 
 export interface NewImage {
   readonly name: string;
@@ -38,6 +38,9 @@ export interface Images {
   /** To the trash, its artifacts with it. */
   remove(id: string): Promise<void>;
   removeAll(): Promise<void>;
+  /** For good; `cascade` takes its artifacts along (behaviour 103 to 106, 128). */
+  destroy(id: string, cascade: boolean): Promise<void>;
+  destroyAll(cascade: boolean): Promise<void>;
 }
 
 export function createImages(ports: Ports, settings: Settings): Images {
@@ -80,6 +83,18 @@ export function createImages(ports: Ports, settings: Settings): Images {
     };
   }
 
+  async function end(id: string, cascade: boolean): Promise<Departure> {
+    const live = await getStored(records, "image", id);
+    return {
+      changes: [
+        { op: "remove", kind: "image", id, version: live.version },
+        ...(await releaseLink(ports, { kind: "image", id }, live.value.link)),
+      ],
+      objects: cascade ? await doomedObjects(artifacts, live.value.link) : [],
+    };
+  }
+
+  const destroy = (id: string, cascade: boolean) => changeSides(ports, id, () => end(id, cascade));
   const remove = (id: string) => changeSides(ports, id, (now) => depart(id, now));
 
   return {
@@ -89,6 +104,8 @@ export function createImages(ports: Ports, settings: Settings): Images {
     update,
     remove,
     removeAll: () => forEachRecord(ports, "image", remove),
+    destroy,
+    destroyAll: (cascade) => forEachRecord(ports, "image", (id) => destroy(id, cascade)),
   };
 }
 

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { JobStatus } from "./status.ts";
 
-/** Why a job ended in error: one word that programs can act on. `docs/reasons.md` says how each comes about. */
+/** Why a job ended in error: one word that programs can act on. The README says how each comes about. */
 export const FAILURE_CODES = [
   "agent_lost",
   "build_failed",

@@ -17,6 +17,9 @@ export interface PublicKeys {
   /** To the trash. */
   remove(id: string): Promise<void>;
   removeAll(): Promise<void>;
+  /** For good. */
+  destroy(id: string): Promise<void>;
+  destroyAll(): Promise<void>;
 }
 
 export function createPublicKeys(ports: Ports): PublicKeys {
@@ -33,6 +36,12 @@ export function createPublicKeys(ports: Ports): PublicKeys {
     };
   }
 
+  async function end(id: string): Promise<Departure> {
+    const { version } = await getStored(records, "public-key", id);
+    return { changes: [{ op: "remove", kind: "public-key", id, version }], objects: [] };
+  }
+
+  const destroy = (id: string) => changeSides(ports, id, () => end(id));
   const remove = (id: string) => changeSides(ports, id, (now) => depart(id, now));
 
   return {
@@ -46,6 +55,8 @@ export function createPublicKeys(ports: Ports): PublicKeys {
     },
     remove,
     removeAll: () => forEachRecord(ports, "public-key", remove),
+    destroy,
+    destroyAll: () => forEachRecord(ports, "public-key", destroy),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Arch } from "../arch.ts";
-import { trashAddress } from "../artifacts/journal.ts";
+import { type JournalStep, trashAddress } from "../artifacts/journal.ts";
 import { addressOf, type Link, linkTo } from "../artifacts/link.ts";
 import { changeLink, type WantedLink } from "../artifacts/link-change.ts";
 import { releaseLink } from "../artifacts/link-claim.ts";
@@ -38,6 +38,9 @@ export interface Recipes {
   /** To the trash, its archive with it. */
   remove(id: string): Promise<void>;
   removeAll(): Promise<void>;
+  /** For good; `cascade` takes its archive along (behaviour 103 to 106, 128). */
+  destroy(id: string, cascade: boolean): Promise<void>;
+  destroyAll(cascade: boolean): Promise<void>;
 }
 
 export function createRecipes(ports: Ports): Recipes {
@@ -84,6 +87,18 @@ export function createRecipes(ports: Ports): Recipes {
     };
   }
 
+  async function end(id: string, cascade: boolean): Promise<Departure> {
+    const live = await getStored(records, "recipe", id);
+    return {
+      changes: [
+        { op: "remove", kind: "recipe", id, version: live.version },
+        ...(await releaseLink(ports, { kind: "recipe", id }, live.value.link)),
+      ],
+      objects: cascade ? doomedArchive(live.value.link) : [],
+    };
+  }
+
+  const destroy = (id: string, cascade: boolean) => changeSides(ports, id, () => end(id, cascade));
   const remove = (id: string) => changeSides(ports, id, (now) => depart(id, now));
 
   return {
@@ -93,6 +108,8 @@ export function createRecipes(ports: Ports): Recipes {
     update,
     remove,
     removeAll: () => forEachRecord(ports, "recipe", remove),
+    destroy,
+    destroyAll: (cascade) => forEachRecord(ports, "recipe", (id) => destroy(id, cascade)),
   };
 }
 
@@ -107,4 +124,8 @@ async function archiveDeparture(
   if (info === undefined) return { link, objects: [] };
   const to = trashAddress(from);
   return { link: linkTo(to, info.etag), objects: [{ do: "move", from, to }] };
+}
+
+function doomedArchive(link: Link | null): JournalStep[] {
+  return link === null ? [] : [{ do: "remove", at: addressOf(link) }];
 }

@@ -74,6 +74,8 @@ interface Common<Path extends string, Query extends Schema> {
   readonly tag: string;
   readonly method: Method;
   readonly path: Path;
+  /** Other paths of the same endpoint, with the same parameters. */
+  readonly aliases?: readonly string[];
   readonly role: Role;
   readonly query?: Query;
   /** Problems this endpoint may answer beside those that all may. */
@@ -116,3 +118,7 @@ export function endpoint<
 
 /** Paths under which every endpoint is served: as is, and behind the API gateway's prefix. */
 export const PREFIXES = ["", "/apis/ims"] as const;
+
+export function pathsOf(endpoint: Endpoint): readonly string[] {
+  return [endpoint.path, ...(endpoint.aliases ?? [])];
+}

@@ -7,7 +7,7 @@ import type { Telemetry } from "../../core/ports/telemetry.ts";
 import { type Authenticator, authorize, bearerToken } from "./auth.ts";
 import { expectationOf } from "./digest-headers.ts";
 import { downloadResponse, matches } from "./download.ts";
-import { type Download, type Endpoint, PREFIXES, type Services, type Upload } from "./endpoint.ts";
+import { type Download, type Endpoint, pathsOf, PREFIXES, type Services, type Upload } from "./endpoint.ts";
 import { fieldErrors } from "./field-errors.ts";
 import { readJsonBody } from "./json-body.ts";
 import { problemFor, problemOf, problemResponse } from "./problem.ts";
@@ -38,9 +38,8 @@ export function serve(endpoints: readonly Endpoint[], options: ServeOptions): Ho
   });
   for (const prefix of PREFIXES)
     for (const endpoint of endpoints)
-      app.on(endpoint.method.toUpperCase(), honoPath(prefix + endpoint.path), (c) =>
-        handle(c, endpoint, options),
-      );
+      for (const path of pathsOf(endpoint))
+        app.on(endpoint.method.toUpperCase(), honoPath(prefix + path), (c) => handle(c, endpoint, options));
   app.notFound((c) => answerUnknown(c, endpoints));
   app.onError((error, c) => {
     const id = c.get("requestId");
@@ -147,7 +146,7 @@ function jsonResponse(request: Request, endpoint: Endpoint, answer: unknown): Re
 function answerUnknown(c: C, endpoints: readonly Endpoint[]): Response {
   const { path, method } = c.req;
   const methods = endpoints
-    .filter((endpoint) => pathPattern(endpoint.path).test(path))
+    .filter((endpoint) => pathsOf(endpoint).some((known) => pathPattern(known).test(path)))
     .map((e) => e.method.toUpperCase());
   if (methods.length === 0)
     return problemResponse(

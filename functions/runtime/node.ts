@@ -14,6 +14,8 @@ const RECONCILE_MS = 2000;
 const HOUSEKEEPING_MS = 60_000;
 /** Requests under way at a stop get so long to finish. */
 const DRAIN_MS = 10_000;
+/** Signals within this time are one. */
+const SAME_SIGNAL_MS = 2000;
 
 const HELP = `ims: the Image Management Service as one process.
 
@@ -85,12 +87,13 @@ function tune(server: ServerType): void {
 }
 
 function stopOnSignals(stop: () => Promise<void>): void {
-  let stopping = false;
+  let stoppingSince: number | undefined;
   for (const signal of ["SIGTERM", "SIGINT"] as const)
     process.on(signal, () => {
-      // A second signal means: at once.
-      if (stopping) process.exit(1);
-      stopping = true;
+      // A second signal means: at once. But one that goes to a whole process group also arrives through npm.
+      if (stoppingSince !== undefined && performance.now() - stoppingSince > SAME_SIGNAL_MS) process.exit(1);
+      if (stoppingSince !== undefined) return;
+      stoppingSince = performance.now();
       process.stdout.write("IMS is stopping; running jobs go on.\n");
       stop().then(
         () => process.exit(0),

@@ -3,6 +3,7 @@ import { ARCHS } from "../../core/arch.ts";
 import { Image } from "../../core/images/image.ts";
 import { Job } from "../../core/jobs/job.ts";
 import { JOB_STATUSES, JOB_TYPES } from "../../core/jobs/status.ts";
+import { RemoteBuildNode } from "../../core/nodes/node.ts";
 import { PublicKey } from "../../core/public-keys/public-key.ts";
 import { LINUX_DISTRIBUTIONS, Recipe, RECIPE_TYPES } from "../../core/recipes/recipe.ts";
 import {
@@ -147,6 +148,19 @@ export const JobQueryV3 = v.object({
       v.transform(([first]) => first ?? ""),
     ),
   ),
+});
+
+/** The original's message names another field (behaviour 188). */
+export const NewRemoteBuildNodeV3 = v.strictObject({ xname: notBlank("name") });
+export const RemoteBuildNodeV3 = RemoteBuildNode;
+
+export const NodeStatusV3 = v.object({
+  xname: v.string(),
+  sshStatus: v.string(),
+  podmanStatus: v.string(),
+  nodeArch: v.string(),
+  numCurrentJobs: v.number(),
+  ableToRunJobs: v.boolean(),
 });
 
 export const ArtifactV3 = v.object({

@@ -14,7 +14,7 @@ describe("the configuration", () => {
           maxRunning: 2,
           repositoryWaitSeconds: 500,
           nativeArch: "x86_64",
-          pack: { compression: "zstd" },
+          pack: { compression: "zstd", level: 3 },
         },
       },
     });

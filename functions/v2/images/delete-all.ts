@@ -1,0 +1,15 @@
+import { endpoint } from "../../http/endpoint.ts";
+import { CascadeQuery } from "../cascade.ts";
+import { secondPaths } from "../second-generation.ts";
+
+export default endpoint({
+  operation: "delete_all_v2_images",
+  summary: "Delete every image record for good",
+  tag: "images",
+  method: "delete",
+  ...secondPaths("/images"),
+  role: "admin",
+  query: CascadeQuery,
+  status: 204,
+  run: ({ ims, query }) => ims.images.destroyAll(query.cascade),
+});

@@ -1,0 +1,4 @@
+import third from "../../v3/images/update.ts";
+import { alike } from "../second-generation.ts";
+
+export default alike(third, "patch_v2_image");

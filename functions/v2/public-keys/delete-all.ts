@@ -1,0 +1,13 @@
+import { endpoint } from "../../http/endpoint.ts";
+import { secondPaths } from "../second-generation.ts";
+
+export default endpoint({
+  operation: "delete_all_v2_public_keys",
+  summary: "Delete every public key record for good",
+  tag: "public-keys",
+  method: "delete",
+  ...secondPaths("/public-keys"),
+  role: "admin",
+  status: 204,
+  run: ({ ims }) => ims.publicKeys.destroyAll(),
+});

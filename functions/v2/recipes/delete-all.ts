@@ -1,0 +1,15 @@
+import { endpoint } from "../../http/endpoint.ts";
+import { CascadeQuery } from "../cascade.ts";
+import { secondPaths } from "../second-generation.ts";
+
+export default endpoint({
+  operation: "delete_all_v2_recipes",
+  summary: "Delete every recipe record for good",
+  tag: "recipes",
+  method: "delete",
+  ...secondPaths("/recipes"),
+  role: "admin",
+  query: CascadeQuery,
+  status: 204,
+  run: ({ ims, query }) => ims.recipes.destroyAll(query.cascade),
+});

@@ -1,0 +1,4 @@
+import third from "../../v3/recipes/get.ts";
+import { alike } from "../second-generation.ts";
+
+export default alike(third, "get_v2_recipe");
