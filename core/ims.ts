@@ -3,6 +3,7 @@ import { createDeletedRecords, type DeletedRecords } from "./deleted/deleted-rec
 import { settleAllJournals } from "./deleted/trash.ts";
 import { createImageArtifacts, type ImageArtifacts } from "./images/image-artifacts.ts";
 import { imageReturn } from "./images/image-return.ts";
+import { createImageUploads, type ImageUploads } from "./images/image-uploads.ts";
 import { createImages, type Images } from "./images/images.ts";
 import { type AgentIdentity, authenticateAgent } from "./jobs/agent-tokens.ts";
 import { type Agents, createAgents } from "./jobs/agents.ts";
@@ -24,6 +25,7 @@ export interface Ims {
   readonly recipes: Recipes;
   readonly recipeArchives: RecipeArchives;
   readonly images: Images;
+  readonly imageUploads: ImageUploads;
   readonly imageArtifacts: ImageArtifacts;
   readonly deletedPublicKeys: DeletedRecords<"deleted-public-key">;
   readonly deletedRecipes: DeletedRecords<"deleted-recipe">;
@@ -51,10 +53,11 @@ export function createIms(ports: Ports, settings: Settings, wake: () => void = (
     recipes: createRecipes(ports),
     recipeArchives: createRecipeArchives(ports, settings),
     images: createImages(ports, settings),
-    imageArtifacts: createImageArtifacts(ports),
+    imageUploads: createImageUploads(ports, settings),
+    imageArtifacts: createImageArtifacts(ports, settings),
     deletedPublicKeys: createDeletedRecords(ports, "deleted-public-key", publicKeyReturn(ports)),
     deletedRecipes: createDeletedRecords(ports, "deleted-recipe", recipeReturn(ports)),
-    deletedImages: createDeletedRecords(ports, "deleted-image", imageReturn(ports)),
+    deletedImages: createDeletedRecords(ports, "deleted-image", imageReturn(ports, settings.buckets.images)),
     remoteBuildNodes: createRemoteBuildNodes(ports),
     jobs: createJobs(ports, settings, wake),
     jobLogs: createJobLogReader(ports),
@@ -66,7 +69,8 @@ export function createIms(ports: Ports, settings: Settings, wake: () => void = (
     },
     async recover() {
       await settleAllJournals(ports);
-      await sweepStaging(ports, settings.buckets.recipes, ports.clock.now() - STALE_UPLOAD_MS);
+      for (const bucket of Object.values(settings.buckets))
+        await sweepStaging(ports, bucket, ports.clock.now() - STALE_UPLOAD_MS);
     },
   };
 }

@@ -3,7 +3,7 @@ import type { PackOptions } from "./jobs/plan.ts";
 /** What an operator decides and core obeys. Times in seconds unless the name says otherwise. */
 export interface Settings {
   readonly buckets: { readonly recipes: string; readonly images: string };
-  readonly uploads: { readonly maxArchiveBytes: number };
+  readonly uploads: { readonly maxArchiveBytes: number; readonly maxArtifactBytes: number };
   readonly jobs: {
     /** Jobs running at once; 0 holds all new jobs. */
     readonly maxRunning: number;

@@ -54,6 +54,7 @@ const Environment = v.object({
   IMS_MAX_JOBS: v.optional(wholeNumber(0, 10_000), "2"),
   IMS_REPO_WAIT_SECONDS: v.optional(wholeNumber(0, 86_400), "500"),
   IMS_MAX_ARCHIVE_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(1024 ** 3)),
+  IMS_MAX_ARTIFACT_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(1024 ** 4)),
   IMS_MAX_RECIPE_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(4 * 1024 ** 3)),
   IMS_SQUASHFS_COMPRESSION: v.optional(words(SQUASHFS_COMPRESSIONS), "zstd"),
   IMS_SQUASHFS_LEVEL: v.optional(wholeNumber(1, 22)),
@@ -132,7 +133,10 @@ function toConfig(env: Environment, arch: string): Config {
     agentEnv: v.parse(AgentEnvironment, env),
     settings: {
       buckets: { recipes: env.S3_IMS_BUCKET, images: env.S3_BOOT_IMAGES_BUCKET },
-      uploads: { maxArchiveBytes: env.IMS_MAX_ARCHIVE_BYTES },
+      uploads: {
+        maxArchiveBytes: env.IMS_MAX_ARCHIVE_BYTES,
+        maxArtifactBytes: env.IMS_MAX_ARTIFACT_BYTES,
+      },
       jobs: jobSettings(env, arch),
     },
   };

@@ -18,6 +18,8 @@ import imagesGetArtifact from "./v3/images/get-artifact.ts";
 import imagesGet from "./v3/images/get.ts";
 import imagesListArtifacts from "./v3/images/list-artifacts.ts";
 import imagesList from "./v3/images/list.ts";
+import imagesPutArtifact from "./v3/images/put-artifact.ts";
+import imagesCreateManifest from "./v3/images/create-manifest.ts";
 import imagesUpdate from "./v3/images/update.ts";
 import jobsCancel from "./v3/jobs/cancel.ts";
 import jobsCreate from "./v3/jobs/create.ts";
@@ -113,6 +115,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
   imagesDelete,
   imagesListArtifacts,
   imagesGetArtifact,
+  imagesPutArtifact,
+  imagesCreateManifest,
   jobsList,
   jobsCreate,
   jobsDeleteAll,

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import type { ArtifactAddress, Artifacts } from "../ports/artifacts.ts";
 import type { Records } from "../ports/records.ts";
+import { sourceOf } from "./text.ts";
 
 const Address = v.object({ bucket: v.string(), key: v.string() });
 
@@ -48,12 +49,10 @@ async function carryOut(artifacts: Artifacts, step: JournalStep): Promise<void> 
     case "remove":
       return await artifacts.remove(step.at);
     case "write":
-      return void (await artifacts.write(step.to, once(step.text), { contentType: step.contentType }));
+      return void (await artifacts.write(step.to, sourceOf(new TextEncoder().encode(step.text)), {
+        contentType: step.contentType,
+      }));
   }
-}
-
-async function* once(text: string): AsyncIterable<Uint8Array> {
-  yield new TextEncoder().encode(text);
 }
 
 /** Where an object in the trash came from; one that is not in the trash stays where it is (behaviour 93, 130). */

@@ -20,6 +20,11 @@ export async function readSmallObject(
   return bytes.subarray(0, filled);
 }
 
+/** A source of these bytes. */
+export async function* sourceOf(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes;
+}
+
 /** The text as UTF-8, or `undefined` when the bytes are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   try {

@@ -1,10 +1,12 @@
 import { settleJournal } from "../artifacts/journal.ts";
 import { addressOf, type Link } from "../artifacts/link.ts";
-import { ARTIFACT_TYPES, MANIFEST_TYPE, readManifest } from "../artifacts/manifest.ts";
+import { ARTIFACT_TYPES, MANIFEST_TYPE, manifestEntry, readManifest } from "../artifacts/manifest.ts";
 import { getStored } from "../collection.ts";
 import { DomainError } from "../errors.ts";
 import type { ArtifactContent, ArtifactInfo, ByteRange } from "../ports/artifacts.ts";
 import type { Ports } from "../ports/index.ts";
+import type { Settings } from "../settings.ts";
+import { uploadedParts } from "./uploaded-parts.ts";
 
 /** One of an image's objects; `name` is what `GET .../artifacts/{name}` takes. */
 export interface ImageArtifact {
@@ -17,7 +19,7 @@ export interface ImageArtifact {
 }
 
 export interface ImageArtifacts {
-  /** In the manifest's order, the manifest last. An image without link has none. Objects that are gone are left out. */
+  /** In the manifest's order, the manifest last. An image without link has what was uploaded so far. Objects that are gone are left out. */
   list(imageId: string): Promise<ImageArtifact[]>;
   /** @throws `not-found` when image, artifact or object does not exist. */
   stat(imageId: string, name: string): Promise<ArtifactInfo>;
@@ -31,19 +33,25 @@ interface Named {
   readonly md5?: string | undefined;
 }
 
-export function createImageArtifacts(ports: Ports): ImageArtifacts {
+export function createImageArtifacts(ports: Ports, settings: Settings): ImageArtifacts {
   const { records, artifacts } = ports;
 
   async function named(imageId: string): Promise<Named[]> {
     await settleJournal(ports, imageId);
     const { link } = (await getStored(records, "image", imageId)).value;
-    if (link === null) return [];
+    if (link === null) return await uploaded(imageId);
     const manifest = await readManifest(artifacts, link);
     const parts = (manifest?.artifacts ?? []).map((part) => ({
       ...part,
       name: nameOf(part.type, part.link),
     }));
     return [...parts, { name: "manifest", type: MANIFEST_TYPE, link }];
+  }
+
+  /** What is there before the image is linked. */
+  async function uploaded(imageId: string): Promise<Named[]> {
+    const parts = await uploadedParts(artifacts, settings.buckets.images, imageId);
+    return parts.map(({ name, info }) => ({ name, ...manifestEntry(ARTIFACT_TYPES[name], info) }));
   }
 
   async function find(imageId: string, name: string): Promise<Named> {

@@ -4,6 +4,7 @@ import { MANIFEST_TYPE, manifestEntry, manifestText, readManifest } from "../art
 import type { ArtifactAddress, Artifacts } from "../ports/artifacts.ts";
 import type { Ports } from "../ports/index.ts";
 import type { Image } from "./image.ts";
+import { uploadedParts } from "./uploaded-parts.ts";
 
 /**
  * What happens to an image's objects when it goes to the trash (behaviour 76 to 82): each moves under `deleted/`, and a
@@ -15,7 +16,7 @@ export async function imageDeparture(
   bucket: string,
   image: Image,
 ): Promise<{ readonly link: Link | null; readonly objects: JournalStep[] }> {
-  if (image.link === null) return { link: null, objects: [] };
+  if (image.link === null) return { link: null, objects: await uploadMoves(ports, bucket, image.id) };
   const manifest = await readManifest(ports.artifacts, image.link);
   if (manifest === undefined) return { link: image.link, objects: [] };
   const parts = [...manifest.artifacts, { type: MANIFEST_TYPE, md5: undefined, link: image.link }];
@@ -36,10 +37,33 @@ export async function imageDeparture(
   return { link: linkTo(to, ""), objects };
 }
 
-/** The manifest and all that it names; of an unreadable manifest the original makes a stuck record (behaviour 106). */
-export async function doomedObjects(artifacts: Artifacts, link: Link | null): Promise<JournalStep[]> {
-  const manifest = link === null ? undefined : await readManifest(artifacts, link);
-  if (link === null || manifest === undefined) return [];
+/** Uploads of an image that was never linked move along, so that it comes back with them. */
+async function uploadMoves(
+  { artifacts }: Pick<Ports, "artifacts">,
+  bucket: string,
+  imageId: string,
+): Promise<JournalStep[]> {
+  const parts = await uploadedParts(artifacts, bucket, imageId);
+  return parts.map(({ info: { key } }) => ({
+    do: "move",
+    from: { bucket, key },
+    to: trashAddress({ bucket, key }),
+  }));
+}
+
+/** The manifest and all that it names, or what was uploaded of an image without link; of an unreadable manifest the original makes a stuck record (behaviour 106). */
+export async function doomedObjects(
+  artifacts: Artifacts,
+  bucket: string,
+  { id, link }: Image,
+): Promise<JournalStep[]> {
+  if (link === null)
+    return (await uploadedParts(artifacts, bucket, id)).map(({ info: { key } }) => ({
+      do: "remove",
+      at: { bucket, key },
+    }));
+  const manifest = await readManifest(artifacts, link);
+  if (manifest === undefined) return [];
   return [...manifest.artifacts.map((part) => part.link), link].map((gone) => ({
     do: "remove",
     at: addressOf(gone),

@@ -90,7 +90,7 @@ export function createImages(ports: Ports, settings: Settings): Images {
         { op: "remove", kind: "image", id, version: live.version },
         ...(await releaseLink(ports, { kind: "image", id }, live.value.link)),
       ],
-      objects: cascade ? await doomedObjects(artifacts, live.value.link) : [],
+      objects: cascade ? await doomedObjects(artifacts, settings.buckets.images, live.value) : [],
     };
   }
 

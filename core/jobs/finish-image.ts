@@ -1,6 +1,7 @@
 import { linkTo } from "../artifacts/link.ts";
 import { claimLink } from "../artifacts/link-claim.ts";
 import { ARTIFACT_TYPES, type ManifestArtifact, manifestEntry, manifestText } from "../artifacts/manifest.ts";
+import { sourceOf } from "../artifacts/text.ts";
 import { isoTime } from "../collection.ts";
 import { DomainError } from "../errors.ts";
 import type { Image } from "../images/image.ts";
@@ -29,7 +30,7 @@ export async function finishImage(
   const id = job.planned_image_id;
   const address = { bucket: settings.buckets.images, key: `${id}/manifest.json` };
   const body = new TextEncoder().encode(manifestText(entries, now));
-  const manifest = await ports.artifacts.write(address, single(body), {
+  const manifest = await ports.artifacts.write(address, sourceOf(body), {
     contentType: "application/json",
     metadata: { "x-shasta-ims-image-id": id, "x-shasta-ims-job-id": job.id },
   });
@@ -46,10 +47,6 @@ export async function finishImage(
     { op: "insert", kind: "image", id, value: image },
     await claimLink(ports, { kind: "image", id }, link),
   ]);
-}
-
-async function* single(bytes: Uint8Array): AsyncIterable<Uint8Array> {
-  yield bytes;
 }
 
 async function checkUploads(

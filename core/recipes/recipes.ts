@@ -1,15 +1,13 @@
 import type { Arch } from "../arch.ts";
-import { type JournalStep, trashAddress } from "../artifacts/journal.ts";
-import { addressOf, type Link, linkTo } from "../artifacts/link.ts";
+import type { Link } from "../artifacts/link.ts";
 import { changeLink, type WantedLink } from "../artifacts/link-change.ts";
-import { releaseLink } from "../artifacts/link-claim.ts";
 import { requireObject } from "../artifacts/manifest.ts";
 import { getStored, isoTime, listValues } from "../collection.ts";
-import { changeSides, type Departure, forEachRecord } from "../deleted/trash.ts";
-import type { Artifacts } from "../ports/artifacts.ts";
+import { changeSides, forEachRecord } from "../deleted/trash.ts";
 import type { Ports } from "../ports/index.ts";
 import { reapply } from "../retry.ts";
 import type { Recipe, TemplateEntry } from "./recipe.ts";
+import { createRecipeDeparture } from "./recipe-departure.ts";
 
 export interface NewRecipe {
   readonly name: string;
@@ -74,30 +72,7 @@ export function createRecipes(ports: Ports): Recipes {
     });
   }
 
-  async function depart(id: string, deleted: string): Promise<Departure> {
-    const live = await getStored(records, "recipe", id);
-    const { link, objects } = await archiveDeparture(artifacts, live.value.link);
-    return {
-      changes: [
-        { op: "remove", kind: "recipe", id, version: live.version },
-        { op: "insert", kind: "deleted-recipe", id, value: { ...live.value, link, deleted } },
-        ...(await releaseLink(ports, { kind: "recipe", id }, live.value.link)),
-      ],
-      objects,
-    };
-  }
-
-  async function end(id: string, cascade: boolean): Promise<Departure> {
-    const live = await getStored(records, "recipe", id);
-    return {
-      changes: [
-        { op: "remove", kind: "recipe", id, version: live.version },
-        ...(await releaseLink(ports, { kind: "recipe", id }, live.value.link)),
-      ],
-      objects: cascade ? doomedArchive(live.value.link) : [],
-    };
-  }
-
+  const { depart, end } = createRecipeDeparture(ports);
   const destroy = (id: string, cascade: boolean) => changeSides(ports, id, () => end(id, cascade));
   const remove = (id: string) => changeSides(ports, id, (now) => depart(id, now));
 
@@ -111,21 +86,4 @@ export function createRecipes(ports: Ports): Recipes {
     destroy,
     destroyAll: (cascade) => forEachRecord(ports, "recipe", (id) => destroy(id, cascade)),
   };
-}
-
-/** An archive that is gone keeps its link (behaviour 123); the link of one that moves gets its real ETag (121). */
-async function archiveDeparture(
-  artifacts: Artifacts,
-  link: Link | null,
-): Promise<Pick<Departure, "objects"> & { readonly link: Link | null }> {
-  if (link === null) return { link, objects: [] };
-  const from = addressOf(link);
-  const info = await artifacts.stat(from);
-  if (info === undefined) return { link, objects: [] };
-  const to = trashAddress(from);
-  return { link: linkTo(to, info.etag), objects: [{ do: "move", from, to }] };
-}
-
-function doomedArchive(link: Link | null): JournalStep[] {
-  return link === null ? [] : [{ do: "remove", at: addressOf(link) }];
 }

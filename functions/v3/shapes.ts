@@ -163,11 +163,12 @@ export const NodeStatusV3 = v.object({
   ableToRunJobs: v.boolean(),
 });
 
-export const ArtifactV3 = v.object({
-  name: v.string(),
+const artifactMembers = {
   type: v.string(),
   md5: v.optional(v.string()),
   sha256: v.optional(v.string()),
   size: v.number(),
   link: v.object({ path: v.string(), etag: v.string(), type: v.literal("s3") }),
-});
+};
+export const UploadedArtifactV3 = v.object(artifactMembers);
+export const ArtifactV3 = v.object({ name: v.string(), ...artifactMembers });

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { Ims } from "../../../core/ims.ts";
-import { endpoint, type Endpoint } from "../../http/endpoint.ts";
+import { endpoint } from "../../http/endpoint.ts";
 import { oneOf } from "../../http/fields.ts";
 
 /** The one thing that can be done to what is in the trash by PATCH (behaviour 35). */
@@ -25,16 +25,18 @@ interface Family {
   };
 }
 
-/** The six operations on deleted records of one kind, written once. */
-export function deletedFamily(family: Family) {
+const tag = "deleted";
+
+function onePath({ path, idName }: Family) {
+  return `${path}/{${idName}}` as const;
+}
+
+function readers(family: Family) {
   const { one, many, noun, path, idName, shape, records } = family;
-  const common = { tag: "deleted" } as const;
-  const onePath = `${path}/{${idName}}` as const;
-  const idOf = (params: Readonly<Record<string, string>>) => params[idName] ?? "";
-  const list: Endpoint = endpoint({
-    ...common,
+  const list = endpoint({
     operation: `get_all_v3_deleted_${many}`,
     summary: `List all deleted ${noun} records`,
+    tag,
     method: "get",
     path,
     role: "reader",
@@ -42,21 +44,30 @@ export function deletedFamily(family: Family) {
     status: 200,
     run: ({ ims }) => records(ims).list(),
   });
-  const get: Endpoint = endpoint({
-    ...common,
+  const get = endpoint({
     operation: `get_v3_deleted_${one}`,
     summary: `Get a deleted ${noun} record`,
+    tag,
     method: "get",
-    path: onePath,
+    path: onePath(family),
     role: "reader",
     returns: shape,
     status: 200,
-    run: ({ ims, params }) => records(ims).get(idOf(params)),
+    run: ({ ims, params }) => records(ims).get(idOf(params, idName)),
   });
-  const restoreAll: Endpoint = endpoint({
-    ...common,
+  return { list, get };
+}
+
+function idOf(params: Readonly<Record<string, string>>, idName: string): string {
+  return params[idName] ?? "";
+}
+
+function restorers(family: Family) {
+  const { one, many, noun, path, idName, records } = family;
+  const restoreAll = endpoint({
     operation: `patch_all_v3_deleted_${many}`,
     summary: `Restore every deleted ${noun} record`,
+    tag,
     method: "patch",
     path,
     role: "admin",
@@ -64,22 +75,27 @@ export function deletedFamily(family: Family) {
     status: 204,
     run: ({ ims }) => records(ims).restoreAll(),
   });
-  const restore: Endpoint = endpoint({
-    ...common,
+  const restore = endpoint({
     operation: `patch_v3_deleted_${one}`,
     summary: `Restore a deleted ${noun} record`,
+    tag,
     method: "patch",
-    path: onePath,
+    path: onePath(family),
     role: "admin",
     body: Undelete,
     status: 204,
-    exists: ({ ims, params }) => records(ims).get(idOf(params)),
-    run: ({ ims, params }) => records(ims).restore(idOf(params)),
+    exists: ({ ims, params }) => records(ims).get(idOf(params, idName)),
+    run: ({ ims, params }) => records(ims).restore(idOf(params, idName)),
   });
-  const purgeAll: Endpoint = endpoint({
-    ...common,
+  return { restoreAll, restore };
+}
+
+function purgers(family: Family) {
+  const { one, many, noun, path, idName, records } = family;
+  const purgeAll = endpoint({
     operation: `delete_all_v3_deleted_${many}`,
     summary: `Delete every deleted ${noun} record for good`,
+    tag,
     method: "delete",
     path,
     role: "admin",
@@ -87,16 +103,21 @@ export function deletedFamily(family: Family) {
     status: 204,
     run: ({ ims }) => records(ims).purgeAll(),
   });
-  const purge: Endpoint = endpoint({
-    ...common,
+  const purge = endpoint({
     operation: `delete_v3_deleted_${one}`,
     summary: `Delete a deleted ${noun} record for good`,
+    tag,
     method: "delete",
-    path: onePath,
+    path: onePath(family),
     role: "admin",
     problems: [422],
     status: 204,
-    run: ({ ims, params }) => records(ims).purge(idOf(params)),
+    run: ({ ims, params }) => records(ims).purge(idOf(params, idName)),
   });
-  return { list, get, restoreAll, restore, purgeAll, purge };
+  return { purgeAll, purge };
+}
+
+/** The six operations on deleted records of one kind, written once. */
+export function deletedFamily(family: Family) {
+  return { ...readers(family), ...restorers(family), ...purgers(family) };
 }
