@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { ObjectJournal } from "./artifacts/journal.ts";
+import { Token } from "./auth/token.ts";
 import { DomainError } from "./errors.ts";
 import { Image } from "./images/image.ts";
 import { JobActivity } from "./jobs/activity.ts";
@@ -24,6 +25,7 @@ const schemas = {
   "deleted-recipe": v.object({ ...Recipe.entries, ...deleted }),
   "deleted-public-key": v.object({ ...PublicKey.entries, ...deleted }),
   "remote-build-node": RemoteBuildNode,
+  token: Token,
   "link-claim": LinkClaim,
   "object-journal": ObjectJournal,
 } as const;

@@ -11,10 +11,17 @@ import { createSqliteRecords } from "../adapters/records/sqlite.ts";
 import { createHmacSigner } from "../adapters/signer/hmac.ts";
 import { loadOrCreateSecret } from "../adapters/signer/secret-file.ts";
 import { createIms, type Ims } from "../core/ims.ts";
+import { createTokens, type TokenPorts, type Tokens } from "../core/auth/tokens.ts";
 import type { Ports } from "../core/ports/index.ts";
 import type { Telemetry } from "../core/ports/telemetry.ts";
-import type { Config } from "./config.ts";
-import { createOpenAuthenticator } from "./http/auth.ts";
+import type { AuthConfig, Config } from "./config.ts";
+import {
+  type Authenticator,
+  bearerToken,
+  createGatewayAuthenticator,
+  createOpenAuthenticator,
+  createTokenAuthenticator,
+} from "./http/auth.ts";
 import type { ServeOptions } from "./http/serve.ts";
 
 /** The service put together, ready to be served. */
@@ -42,7 +49,7 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
   const { telemetry, serviceUrl } = surroundings;
   const clock = createSystemClock();
   const ids = createSystemIds();
-  const records = await createSqliteRecords({ path: path.join(config.data, "records.sqlite") });
+  const records = await createSqliteRecords({ path: recordsFile(config) });
   const signer = createHmacSigner(await loadOrCreateSecret(config.secretFile));
   const root = path.join(config.data, "artifacts");
   const artifacts = createFileArtifacts({ root, signer, publicUrl: serviceUrl, clock });
@@ -61,7 +68,7 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
     serving: {
       ims,
       services,
-      authenticator: createOpenAuthenticator(),
+      authenticator: await authenticatorFor(config.auth, { records, signer, ids, clock }),
       telemetry,
       now: () => clock.now(),
       newId: () => ids.uuid(),
@@ -75,6 +82,34 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
 function agentProgram(): string {
   const { url } = import.meta;
   return fileURLToPath(new URL(url.endsWith(".ts") ? "agent/main.ts" : "agent.mjs", url));
+}
+
+/** What verifies signatures is loaded only where it is used. */
+async function authenticatorFor(auth: AuthConfig, ports: TokenPorts): Promise<Authenticator> {
+  switch (auth.kind) {
+    case "none":
+      return createOpenAuthenticator();
+    case "token":
+      return createTokenAuthenticator(createTokens(ports));
+    case "gateway":
+      return createGatewayAuthenticator(auth);
+    case "oidc": {
+      const verify = (await import("../adapters/auth/oidc.ts")).createOidcVerifier(auth);
+      return { authenticate: (request) => verify(bearerToken(request)) };
+    }
+  }
+}
+
+/** The tokens of a store, for a program that is not the service itself. */
+export async function openTokens(config: Config): Promise<{ tokens: Tokens; close: () => Promise<void> }> {
+  const records = await createSqliteRecords({ path: recordsFile(config) });
+  const signer = createHmacSigner(await loadOrCreateSecret(config.secretFile));
+  const tokens = createTokens({ records, signer, ids: createSystemIds(), clock: createSystemClock() });
+  return { tokens, close: () => records.close() };
+}
+
+function recordsFile({ data }: Config): string {
+  return path.join(data, "records.sqlite");
 }
 
 async function openapi(): Promise<unknown> {

@@ -11,11 +11,27 @@ export interface Config {
   readonly secretFile: string;
   /** Where agents find the service; absent: where it listens. */
   readonly agentUrl: string | undefined;
+  readonly auth: AuthConfig;
   readonly logLevel: "info" | "warn" | "error";
   /** Handed on to agents: which programs they use, how long they wait for a service that does not answer. */
   readonly agentEnv: Readonly<Record<string, string>>;
   readonly settings: Settings;
 }
+
+/** How callers show who they are. */
+export type AuthConfig =
+  | { readonly kind: "none" }
+  | { readonly kind: "token" }
+  | { readonly kind: "gateway"; readonly userHeader: string; readonly roleHeader: string | undefined }
+  | {
+      readonly kind: "oidc";
+      readonly issuer: string;
+      readonly audience: string;
+      readonly jwksUri: string;
+      readonly rolesClaim: string;
+      readonly adminRole: string;
+      readonly readerRole: string;
+    };
 
 /** Everything that is wrong with the environment, one line each. */
 export class ConfigError extends Error {
@@ -33,6 +49,16 @@ const wholeNumber = (min: number, max: number) =>
 
 const bucket = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/u, "is not a bucket name"));
 const text = v.pipe(v.string(), v.minLength(1, "is empty"));
+const url = v.pipe(
+  v.string(),
+  v.url("is not a URL"),
+  v.regex(/^https?:\/\/.*[^/]$/u, "is not an http URL without a slash at the end"),
+);
+const headerName = v.pipe(
+  v.string(),
+  v.toLowerCase(),
+  v.regex(/^[a-z0-9-]+$/u, "is not the name of a header"),
+);
 const words = <const W extends readonly [string, ...string[]]>(all: W) =>
   v.picklist(all, `is none of ${all.join(", ")}`);
 
@@ -41,11 +67,19 @@ const Environment = v.object({
   IMS_PORT: v.optional(wholeNumber(0, 65_535), "9100"),
   IMS_DATA: v.optional(text, "./data"),
   IMS_SECRET_FILE: v.optional(text),
-  IMS_AUTH: v.optional(words(["none"]), "none"),
+  IMS_AUTH: v.optional(words(["none", "token", "oidc", "gateway"]), "none"),
+  IMS_GATEWAY_USER_HEADER: v.optional(headerName, "x-forwarded-user"),
+  IMS_GATEWAY_ROLE_HEADER: v.optional(headerName),
+  IMS_OIDC_ISSUER: v.optional(url),
+  IMS_OIDC_AUDIENCE: v.optional(text),
+  IMS_OIDC_JWKS_URI: v.optional(url),
+  IMS_OIDC_ROLES_CLAIM: v.optional(text, "roles"),
+  IMS_OIDC_ADMIN_ROLE: v.optional(text, "ims-admin"),
+  IMS_OIDC_READER_ROLE: v.optional(text, "ims-reader"),
   IMS_RECORDS: v.optional(words(["sqlite"]), "sqlite"),
   IMS_ARTIFACTS: v.optional(words(["files"]), "files"),
   IMS_JOBS: v.optional(words(["local"]), "local"),
-  IMS_AGENT_URL: v.optional(v.pipe(v.string(), v.url("is not a URL"))),
+  IMS_AGENT_URL: v.optional(url),
   IMS_LOG_LEVEL: v.optional(words(["info", "warn", "error"]), "info"),
   IMS_KIWI: v.optional(text),
   IMS_PYTHON: v.optional(text),
@@ -102,8 +136,7 @@ const AGENT_SILENCE_SECONDS = 25;
 export function readConfig(environment: Readonly<Record<string, string | undefined>>, arch: string): Config {
   const result = v.safeParse(Environment, environment, { abortEarly: false });
   const problems = result.success ? [] : result.issues.map((issue) => describe(issue));
-  if (result.success && !LOOPBACK.test(result.output.IMS_HOST))
-    problems.push(offLoopback(result.output.IMS_HOST));
+  if (result.success) problems.push(...contradictions(result.output));
   if (!result.success || problems.length > 0)
     throw new ConfigError(
       `The configuration cannot be used:\n${problems.map((line) => `  ${line}`).join("\n")}`,
@@ -115,10 +148,46 @@ function describe(issue: v.InferIssue<typeof Environment>): string {
   return `${v.getDotPath(issue) ?? "?"} ${issue.message}`;
 }
 
+/** What no single variable can show. */
+function contradictions(env: Environment): string[] {
+  const problems: string[] = [];
+  if (env.IMS_AUTH === "none" && !LOOPBACK.test(env.IMS_HOST)) problems.push(offLoopback(env.IMS_HOST));
+  if (env.IMS_AUTH === "oidc")
+    for (const name of ["IMS_OIDC_ISSUER", "IMS_OIDC_AUDIENCE", "IMS_OIDC_JWKS_URI"] as const)
+      if (env[name] === undefined) problems.push(`${name} is needed with IMS_AUTH=oidc`);
+  return problems;
+}
+
+function authConfig(env: Environment): AuthConfig {
+  switch (env.IMS_AUTH) {
+    case "none":
+      return { kind: "none" };
+    case "token":
+      return { kind: "token" };
+    case "gateway":
+      return {
+        kind: "gateway",
+        userHeader: env.IMS_GATEWAY_USER_HEADER,
+        roleHeader: env.IMS_GATEWAY_ROLE_HEADER,
+      };
+    case "oidc":
+      return {
+        kind: "oidc",
+        issuer: env.IMS_OIDC_ISSUER ?? "",
+        audience: env.IMS_OIDC_AUDIENCE ?? "",
+        jwksUri: env.IMS_OIDC_JWKS_URI ?? "",
+        rolesClaim: env.IMS_OIDC_ROLES_CLAIM,
+        adminRole: env.IMS_OIDC_ADMIN_ROLE,
+        readerRole: env.IMS_OIDC_READER_ROLE,
+      };
+  }
+}
+
 function offLoopback(host: string): string {
   return (
     `IMS_HOST=${host} is not a loopback address, and without authentication (IMS_AUTH=none) this service listens on ` +
-    "loopback only. Leave IMS_HOST at 127.0.0.1 and reach it through an SSH tunnel or an authenticating proxy."
+    "loopback only. Leave IMS_HOST at 127.0.0.1, or set IMS_AUTH to token (make one: npm run ims -- token create " +
+    "--role admin), oidc, or gateway (an authenticating proxy in front)."
   );
 }
 
@@ -129,6 +198,7 @@ function toConfig(env: Environment, arch: string): Config {
     data: env.IMS_DATA,
     secretFile: env.IMS_SECRET_FILE ?? `${env.IMS_DATA}/secret`,
     agentUrl: env.IMS_AGENT_URL,
+    auth: authConfig(env),
     logLevel: env.IMS_LOG_LEVEL,
     agentEnv: v.parse(AgentEnvironment, env),
     settings: {

@@ -42,6 +42,7 @@ export function createRecordCaches(limit: number): RecordCaches {
     "deleted-recipe": cache(),
     "deleted-public-key": cache(),
     "remote-build-node": cache(),
+    token: cache(),
     "link-claim": cache(),
     "object-journal": cache(),
   };

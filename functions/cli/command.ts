@@ -1,3 +1,4 @@
+import type { Tokens } from "../../core/auth/tokens.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
 import type { DemoParts } from "./demo/parts.ts";
 import type { Terminal } from "./terminal.ts";
@@ -7,6 +8,8 @@ export interface CliContext {
   readonly terminal: Terminal;
   readonly run: RunCommand;
   readonly demo: DemoParts;
+  /** The tokens of the store that the environment describes; to be closed. */
+  readonly openTokens: () => Promise<{ tokens: Tokens; close: () => Promise<void> }>;
   /** The project's own folder. */
   readonly home: string;
   /** Aborted when the user wants to stop. */

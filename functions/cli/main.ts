@@ -7,9 +7,12 @@ import { plainEnvironment } from "../../adapters/process/environment.ts";
 import { createRunCommand } from "../../adapters/process/spawn.ts";
 import { runCli } from "./cli.ts";
 import { demoCommand } from "./demo/demo.ts";
+import { openTokens } from "../compose.ts";
+import { readConfig } from "../config.ts";
 import { createTerminal } from "./terminal.ts";
+import { tokenCommand } from "./token.ts";
 
-const COMMANDS = [demoCommand];
+const COMMANDS = [demoCommand, tokenCommand];
 /** A service that is told to stop finishes its requests first. */
 const GRACE_MS = 20_000;
 /** Ctrl-C can arrive more than once, by the terminal and through npm; later ones mean that the user has had enough. */
@@ -37,6 +40,7 @@ process.exitCode = await runCli(
     run: createRunCommand({ env: environment, grace: GRACE_MS }),
     home: join(dirname(fileURLToPath(import.meta.url)), "../.."),
     signal: stopOnSignals(),
+    openTokens: () => openTokens(readConfig(process.env, process.arch)),
     demo: {
       connect: (url, signal) => createApiClient({ url, signal }),
       leftovers: (data) =>

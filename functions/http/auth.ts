@@ -1,11 +1,6 @@
 import { DomainError } from "../../core/errors.ts";
+import type { Principal, Tokens } from "../../core/auth/tokens.ts";
 import type { Role } from "./endpoint.ts";
-
-/** Who is calling, for the log: never a token. */
-export interface Principal {
-  readonly name: string;
-  readonly role: "reader" | "admin";
-}
 
 /** Finds out who is calling. @throws `unauthenticated` or `forbidden` */
 export interface Authenticator {
@@ -39,6 +34,33 @@ export function createOpenAuthenticator(): Authenticator {
           "Without authentication this service answers to loopback names only.",
         );
       return { name: "local", role: "admin" };
+    },
+  };
+}
+
+/** Static tokens, made by `ims token create`. */
+export function createTokenAuthenticator(tokens: Pick<Tokens, "authenticate">): Authenticator {
+  return { authenticate: (request) => tokens.authenticate(bearerToken(request)) };
+}
+
+export interface GatewayConfig {
+  /** Header in which the proxy says who is calling; a request without it did not come through the proxy. */
+  readonly userHeader: string;
+  /** Header that says `reader` for callers who may only read; absent: everybody the proxy lets in is an administrator. */
+  readonly roleHeader: string | undefined;
+}
+
+/** An authenticating proxy in front, which must remove these headers from what its own callers send. */
+export function createGatewayAuthenticator({ userHeader, roleHeader }: GatewayConfig): Authenticator {
+  return {
+    async authenticate({ headers }) {
+      const user = headers.get(userHeader)?.trim() ?? "";
+      if (user === "")
+        throw new DomainError("unauthenticated", "This service is reached through its gateway.");
+      const role = roleHeader === undefined ? "admin" : headers.get(roleHeader)?.trim();
+      if (role !== "admin" && role !== "reader")
+        throw new DomainError("forbidden", "The gateway gives no role that is known here.");
+      return { name: `gateway:${user.slice(0, 100)}`, role };
     },
   };
 }

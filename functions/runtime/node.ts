@@ -42,6 +42,12 @@ function urlOf({ address, family, port }: AddressInfo): string {
   return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }
 
+/** Agents of this machine reach a service that listens everywhere by loopback. */
+function agentUrlOf(info: AddressInfo): string {
+  if (info.address === "0.0.0.0") return urlOf({ ...info, address: "127.0.0.1" });
+  return info.address === "::" ? urlOf({ ...info, address: "::1" }) : urlOf(info);
+}
+
 async function run(config: Config): Promise<void> {
   const telemetry = createPinoTelemetry(config.logLevel);
   const loops: Loop[] = [];
@@ -58,8 +64,9 @@ async function run(config: Config): Promise<void> {
   const server = listen(
     { fetch: app.fetch, hostname: config.host, port: config.port, autoCleanupIncoming: false },
     (info) => {
-      url = urlOf(info);
-      process.stdout.write(`IMS listens on ${url}\nIts API is described at ${url}/openapi.json\n`);
+      url = agentUrlOf(info);
+      const shown = urlOf(info);
+      process.stdout.write(`IMS listens on ${shown}\nIts API is described at ${shown}/openapi.json\n`);
       loops.push(startLoop(() => composition.ims.reconciler.tick(), RECONCILE_MS));
       loops.push(startLoop(() => composition.housekeeping(), HOUSEKEEPING_MS));
     },

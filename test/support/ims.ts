@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { createMemoryArtifacts } from "../../adapters/artifacts/memory.ts";
 import { createMemoryJobLogs } from "../../adapters/job-logs/memory.ts";
 import { createMemoryRecords } from "../../adapters/records/memory.ts";
@@ -8,14 +8,18 @@ import type { Ports } from "../../core/ports/index.ts";
 import type { TelemetryEvent } from "../../core/ports/telemetry.ts";
 import type { Settings } from "../../core/settings.ts";
 import { ENDPOINTS } from "../../functions/endpoints.ts";
-import { createOpenAuthenticator } from "../../functions/http/auth.ts";
+import { type Authenticator, createOpenAuthenticator } from "../../functions/http/auth.ts";
 import { serve } from "../../functions/http/serve.ts";
 import type { Json } from "./json.ts";
 import { createScriptedRunner } from "./runner.ts";
 import { testSettings } from "./settings.ts";
 
 /** A whole service in memory, with a clock that stands still until a test moves it. */
-export function createTestService(jobs: Partial<Settings["jobs"]> = {}, replace: Partial<Ports> = {}) {
+export function createTestService(
+  jobs: Partial<Settings["jobs"]> = {},
+  replace: Partial<Ports> = {},
+  authenticator?: (ports: Ports) => Authenticator,
+) {
   const time = { now: Date.parse("2026-06-15T12:00:00.000Z") };
   const events: TelemetryEvent[] = [];
   const signer = createHmacSigner(new Uint8Array(32).fill(7));
@@ -31,7 +35,7 @@ export function createTestService(jobs: Partial<Settings["jobs"]> = {}, replace:
     logs: createMemoryJobLogs(),
     runner,
     clock,
-    ids: { uuid: () => randomUUID(), random: () => 0.5 },
+    ids: { uuid: () => randomUUID(), secret: () => randomBytes(32).toString("base64url"), random: () => 0.5 },
     signer,
     telemetry: { emit: (event) => events.push(event) },
     ...replace,
@@ -46,7 +50,7 @@ export function createTestService(jobs: Partial<Settings["jobs"]> = {}, replace:
       signedUrls: artifacts,
       artifacts: ports.artifacts,
     },
-    authenticator: createOpenAuthenticator(),
+    authenticator: authenticator?.(ports) ?? createOpenAuthenticator(),
     telemetry: ports.telemetry,
     now: clock.now,
     newId: () => randomUUID(),

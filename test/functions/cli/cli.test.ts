@@ -19,6 +19,7 @@ async function run(words: readonly string[], work: CliCommand["run"] = async () 
     },
     run: never,
     home: "/",
+    openTokens: () => Promise.reject(new Error("no store")),
     signal: stop.signal,
     demo: {
       connect: () => {
