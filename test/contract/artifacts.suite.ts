@@ -141,7 +141,7 @@ export function artifactsContract(name: string, open: () => Promise<OpenArtifact
 
     it("takes 2 KiB of metadata and refuses more", async () => {
       const artifacts = await fresh();
-      const info = await put(artifacts, "a", "1", { metadata: { n: "v".repeat(2047) } });
+      const info = await put(artifacts, "a", "1", { metadata: { n: "\u0001".repeat(2047) } });
       expect(await artifacts.stat(inIms("a"))).toEqual(info);
       await expect(put(artifacts, "b", "1", { metadata: { n: "v".repeat(2048) } })).rejects.toEqual(
         failsWith("invalid"),
