@@ -78,7 +78,10 @@ describe.each(["auto", "none"] as const)("the agent's program, isolation %s", (i
     await building(agent);
     for (const view of await listProcesses()) {
       const isOurs = view.environment.includes(`IMS_JOB_ID=${agent.jobId}`);
-      if (isOurs && (await readFile(`/proc/${view.pid}/comm`, "utf8").catch(() => "unshare")).trim() !== "unshare")
+      if (
+        isOurs &&
+        (await readFile(`/proc/${view.pid}/comm`, "utf8").catch(() => "unshare")).trim() !== "unshare"
+      )
         if (view.environment.some((entry) => entry.startsWith("IMS_SERVICE_URL=")))
           process.kill(view.pid, "SIGTERM");
     }
