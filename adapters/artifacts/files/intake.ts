@@ -13,7 +13,8 @@ const MOST_SLABS = 6;
 const SYNC_EVERY_BYTES = 64 * 1024 * 1024;
 
 interface Slab {
-  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  /** While the slab is not free its memory is with the thread that computes MD5. */
+  bytes: Uint8Array<ArrayBuffer>;
   used: number;
   /** Resolves, never rejects, when the bytes may be written over. */
   free: Promise<void>;
@@ -50,10 +51,14 @@ function openIntake(file: FileHandle, likelySize: number, openMd5: () => Md5Sess
   const slabs = [slab];
   let turn = 0;
   let md5: Md5Session | undefined;
+  /** Writes may end in any order, MD5 takes the slabs in theirs. */
+  let inTurn: Promise<unknown> = Promise.resolve();
 
   const send = (full: Slab, session: Md5Session): void => {
     const bytes = full.bytes.subarray(0, full.used);
-    full.free = writer.settle(Promise.all([writer.append(bytes), session.update(bytes)]));
+    const handed = handOver(full, bytes, Promise.all([writer.append(bytes), inTurn]), session);
+    inTurn = handed;
+    full.free = writer.settle(handed.then(({ back }) => back));
     sha256.update(bytes);
   };
 
@@ -86,8 +91,10 @@ function openIntake(file: FileHandle, likelySize: number, openMd5: () => Md5Sess
       // What fits into one slab is not worth a thread.
       const small = md5 === undefined ? createSmallMd5() : md5;
       send(slab, small);
-      const digest = await small.digest().catch(writer.fail);
       await Promise.all(slabs.map(({ free }) => free));
+      writer.throwIfFailed();
+      const digest = await small.digest().catch(writer.fail);
+      await writer.synced(); // the kernel tells of a failed write-back once, and this may be where
       writer.throwIfFailed();
       return { md5: digest ?? "", sha256: sha256.digest("hex") };
     },
@@ -100,9 +107,26 @@ function openIntake(file: FileHandle, likelySize: number, openMd5: () => Md5Sess
   };
 }
 
+/**
+ * MD5 has its turn when the bytes are written: it takes their memory along. Shared memory would let both go on at once,
+ * but writing from it takes the kernel several times as long.
+ */
+async function handOver(
+  slab: Slab,
+  bytes: Uint8Array<ArrayBuffer>,
+  ready: Promise<unknown>,
+  md5: Md5Session,
+): Promise<{ readonly back: Promise<void> }> {
+  await ready;
+  const back = md5.update(bytes).then((memory) => {
+    slab.bytes = new Uint8Array(memory);
+  });
+  return { back };
+}
+
 function newSlab(size: number): Slab {
   return {
-    bytes: new Uint8Array(new SharedArrayBuffer(Math.max(1, size))),
+    bytes: new Uint8Array(Math.max(1, size)),
     used: 0,
     free: Promise.resolve(),
   };
@@ -111,7 +135,7 @@ function newSlab(size: number): Slab {
 function createSmallMd5(): Md5Session {
   const hash = createHash("md5");
   return {
-    update: async (bytes) => void hash.update(bytes),
+    update: async (bytes) => hash.update(bytes) && bytes.buffer,
     digest: async () => hash.digest("hex"),
     close: () => undefined,
   };

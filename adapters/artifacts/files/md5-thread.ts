@@ -15,11 +15,11 @@ function carryOut(request: Md5Request): Md5Reply | undefined {
   const hash = hashes.get(session) ?? createHash("md5");
   if (request.do === "digest") return { session, md5: hash.digest("hex") };
   hashes.set(session, hash.update(request.bytes));
-  return { session };
+  return { session, bytes: request.bytes };
 }
 
 parentPort?.on("message", (message: unknown) => {
   const reply = carryOut(v.parse(Md5Request, message));
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-  if (reply !== undefined) parentPort?.postMessage(reply);
+  if (reply !== undefined)
+    parentPort?.postMessage(reply, reply.bytes === undefined ? [] : [reply.bytes.buffer]);
 });

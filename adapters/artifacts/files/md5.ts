@@ -5,8 +5,11 @@ import { Md5Reply, type Md5Request } from "./md5-messages.ts";
 
 /** The MD5 sum of one content, computed beside the main thread. */
 export interface Md5Session {
-  /** Resolves when the bytes may be written over. Calls are taken in order, no need to wait in between. */
-  update(bytes: Uint8Array<SharedArrayBuffer>): Promise<void>;
+  /**
+   * Takes the bytes' memory away and resolves with it when it may be used again. Calls are taken in order, no need to
+   * wait in between.
+   */
+  update(bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer>;
   /** Lower-case hex, of all bytes so far. */
   digest(): Promise<string>;
   /** To be called once, at the end or before it. */
@@ -71,8 +74,8 @@ function startThread() {
       worker.ref();
       waiting.set(session, []);
     },
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-    send: (request: Md5Request): void => worker.postMessage(request),
+    send: (request: Md5Request): void =>
+      worker.postMessage(request, request.do === "update" ? [request.bytes.buffer] : []),
     answer: (session: number): Promise<Md5Reply> =>
       new Promise((resolve, reject) => {
         const waiters = waiting.get(session);
@@ -96,7 +99,10 @@ function openSession(thread: Thread, session: number): Md5Session {
   return {
     async update(bytes) {
       thread.send({ do: "update", session, bytes });
-      await thread.answer(session);
+      const reply = await thread.answer(session);
+      if (reply.bytes === undefined)
+        throw new DomainError("unavailable", "The digest thread lost an upload's bytes.");
+      return reply.bytes.buffer;
     },
     async digest() {
       thread.send({ do: "digest", session });
