@@ -37,7 +37,8 @@ async function readAll(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
     size += chunk.length;
     if (size > MAX_CHUNK_BYTES)
       throw new DomainError("too-large", `Send at most ${MAX_CHUNK_BYTES} bytes at once.`);
-    chunks.push(chunk);
+    // A chunk is only lent until the next one.
+    chunks.push(chunk.slice());
   }
   return concat(chunks, size);
 }

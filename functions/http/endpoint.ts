@@ -41,6 +41,7 @@ export interface Download {
 
 /** Bytes that arrive, and what the client says of them. */
 export interface Upload {
+  /** A chunk is only lent until the next one is asked for: copy what is to be kept. */
   readonly bytes: AsyncIterable<Uint8Array>;
   readonly contentType: string | undefined;
   readonly expect: { readonly size?: number; readonly md5?: string; readonly sha256?: string };

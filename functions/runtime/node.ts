@@ -1,6 +1,6 @@
 import type { AddressInfo } from "node:net";
 import process from "node:process";
-import { type HttpBindings, serve as listen, type ServerType } from "@hono/node-server";
+import { serve as listen, type ServerType } from "@hono/node-server";
 import { plainEnvironment } from "../../adapters/process/environment.ts";
 import { createPinoTelemetry } from "../../adapters/telemetry/pino.ts";
 import { compose } from "../compose.ts";
@@ -8,6 +8,7 @@ import { type Config, ConfigError, readConfig } from "../config.ts";
 import { ENDPOINTS } from "../endpoints.ts";
 import { serve } from "../http/serve.ts";
 import { type Loop, startLoop } from "../reconcile.ts";
+import { incoming } from "./incoming.ts";
 import { VERSION } from "./version.ts";
 
 const RECONCILE_MS = 2000;
@@ -28,15 +29,6 @@ Environment, all optional (README has the full table):
   IMS_LOG_LEVEL             info, warn or error
 SIGTERM and SIGINT stop it cleanly; running jobs go on and are found again at the next start.
 `;
-
-function incoming(env: unknown): AsyncIterable<Uint8Array> | undefined {
-  return isNode(env) ? env.incoming : undefined;
-}
-
-/** The web stream of a request body costs a third of an upload's throughput; Node's own does not. */
-function isNode(env: unknown): env is HttpBindings {
-  return typeof env === "object" && env !== null && "incoming" in env;
-}
 
 function urlOf({ address, family, port }: AddressInfo): string {
   return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;

@@ -5,10 +5,10 @@ import { asDomainError } from "../../process/errors.ts";
 import { checkSizeSoFar, type Content } from "../expectations.ts";
 import type { Md5Session } from "./md5.ts";
 
-/** Large enough that a write costs little, small enough for many uploads at once. */
-const SLAB_BYTES = 1024 * 1024;
+/** Large enough that a write costs little, small enough that all that reads it finds it in the processor's cache. */
+const SLAB_BYTES = 256 * 1024;
 /** How far the source may be ahead of the disk and of the digests; with the slab size, the memory of one upload. */
-const MOST_SLABS = 6;
+const MOST_SLABS = 12;
 /** The disk is set to work each time so much has been written: one sync at the end alone takes far longer. */
 const SYNC_EVERY_BYTES = 64 * 1024 * 1024;
 
