@@ -1,9 +1,7 @@
 import { spawn } from "node:child_process";
-import { createReadStream, createWriteStream, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { request } from "node:http";
 import path from "node:path";
-import { pipeline } from "node:stream/promises";
 import { randomFillSync } from "node:crypto";
 import { answered, end, median, peakMemory, run, seconds } from "./measure.ts";
 
@@ -89,27 +87,14 @@ async function newRecipe(): Promise<string> {
   throw new Error("The service did not make a recipe.");
 }
 
-/** By node:http, because fetch would be what is measured. */
+/** By curl, because a client in JavaScript would be most of what is measured. */
 async function upload(id: string, file: string): Promise<void> {
-  const call = request(`${URL_BASE}/v3/recipes/${id}/archive`, { method: "PUT" });
-  const answer = new Promise<number>((resolve, reject) => {
-    call.once("error", reject);
-    call.once("response", (response) => {
-      response.resume();
-      response.once("end", () => resolve(response.statusCode ?? 0));
-    });
-  });
-  await pipeline(createReadStream(file, { highWaterMark: MIB }), call);
-  const status = await answer;
-  if (status !== 200) throw new Error(`The upload was answered ${status}.`);
+  await run("curl", ["--silent", "--fail", "--output", "/dev/null", "--upload-file", file, archiveOf(id)]);
 }
 
 async function download(id: string, file: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const call = request(`${URL_BASE}/v3/recipes/${id}/archive`, (response) => {
-      pipeline(response, createWriteStream(file, { highWaterMark: MIB, flush: true })).then(resolve, reject);
-    });
-    call.once("error", reject);
-    call.end();
-  });
+  await run("curl", ["--silent", "--fail", "--output", file, archiveOf(id)]);
+  await run("sync", [file]);
 }
+
+const archiveOf = (id: string) => `${URL_BASE}/v3/recipes/${id}/archive`;

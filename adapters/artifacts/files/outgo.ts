@@ -3,7 +3,7 @@ import { DomainError } from "../../../core/errors.ts";
 import type { ByteRange } from "../../../core/ports/artifacts.ts";
 import { asDomainError } from "../../process/errors.ts";
 
-const CHUNK_BYTES = 1024 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 
 /**
  * The bytes of the range, the next chunk being read while one is looked at; closes the file at the end. Written by hand:
