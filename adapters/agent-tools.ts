@@ -1,3 +1,4 @@
+import type { AgentTools } from "../core/ports/agent-tools.ts";
 import type { RunCommand } from "../core/ports/commands.ts";
 import { unpackArchive } from "./archive/unpack.ts";
 import { createKiwi } from "./build/kiwi.ts";
@@ -20,7 +21,7 @@ export interface AgentToolsConfig {
 }
 
 /** Everything that an agent's steps let others do. */
-export function createAgentTools(run: RunCommand, config: AgentToolsConfig = {}) {
+export function createAgentTools(run: RunCommand, config: AgentToolsConfig = {}): AgentTools {
   const { python, kiwi, mksquashfs, machine = process.arch } = config;
   return {
     transfer: createTransfer(config.transfer),

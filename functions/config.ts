@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import type { OidcConfig } from "../core/auth/oidc.ts";
 import { SQUASHFS_COMPRESSIONS } from "../core/jobs/plan.ts";
 import type { Settings } from "../core/settings.ts";
 
@@ -23,15 +24,7 @@ export type AuthConfig =
   | { readonly kind: "none" }
   | { readonly kind: "token" }
   | { readonly kind: "gateway"; readonly userHeader: string; readonly roleHeader: string | undefined }
-  | {
-      readonly kind: "oidc";
-      readonly issuer: string;
-      readonly audience: string;
-      readonly jwksUri: string;
-      readonly rolesClaim: string;
-      readonly adminRole: string;
-      readonly readerRole: string;
-    };
+  | ({ readonly kind: "oidc" } & OidcConfig);
 
 /** Everything that is wrong with the environment, one line each. */
 export class ConfigError extends Error {

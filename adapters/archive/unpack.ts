@@ -1,3 +1,4 @@
+import type { UnpackOrder } from "../../core/ports/agent-tools.ts";
 import { createReadStream } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
 import { Transform } from "node:stream";
@@ -9,15 +10,6 @@ import { refuse, shown } from "./entry-name.ts";
 import { codeOf } from "../process/errors.ts";
 import { fileError } from "./fs-errors.ts";
 import { createTree, type EntryFacts, type Tree } from "./tree.ts";
-
-export interface UnpackOrder {
-  readonly archive: string;
-  /** Must not exist. */
-  readonly folder: string;
-  readonly maxBytes: number;
-  readonly maxEntries: number;
-  readonly signal: AbortSignal;
-}
 
 const OTHER_FORMATS: readonly (readonly [magic: string, name: string])[] = [
   ["fd377a585a00", "an xz archive"],

@@ -1,19 +1,8 @@
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from "jose";
 import * as v from "valibot";
+import type { OidcConfig } from "../../core/auth/oidc.ts";
 import type { Principal } from "../../core/auth/tokens.ts";
 import { DomainError } from "../../core/errors.ts";
-
-export interface OidcConfig {
-  readonly issuer: string;
-  readonly audience: string;
-  /** Where the issuer's public keys are. */
-  readonly jwksUri: string;
-  /** Path to the claim that lists roles, such as `roles` or `realm_access.roles`. */
-  readonly rolesClaim: string;
-  /** Members of that list that make an administrator or a reader. */
-  readonly adminRole: string;
-  readonly readerRole: string;
-}
 
 /** Signatures by public keys only: never `none`, never a shared secret that a verifier could sign with. */
 const ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];

@@ -1,14 +1,7 @@
 import { XMLParser, XMLValidator } from "fast-xml-parser";
 import * as v from "valibot";
 import { DomainError } from "../../core/errors.ts";
-import type { RepositoryProbes } from "../repositories/http.ts";
-
-export interface Description {
-  readonly remote: readonly RepositoryProbes[];
-  /** Repositories that are not asked, in words for the log. */
-  readonly unasked: readonly string[];
-  readonly imageTypes: readonly string[];
-}
+import type { RecipeDescription, RemoteRepository } from "../../core/ports/agent-tools.ts";
 
 /** Elements without attributes come as text, empty ones as "". */
 const Attributes = <T extends v.ObjectEntries>(entries: T) =>
@@ -110,7 +103,7 @@ function below(base: URL, file: string): string {
   return url.href;
 }
 
-type Sorted = { readonly remote: RepositoryProbes } | { readonly unasked: string };
+type Sorted = { readonly remote: RemoteRepository } | { readonly unasked: string };
 
 function sortSource(path: string, repository: Repository, kind: RepositoryKind): Sorted {
   if (!/^https?:/iu.test(path)) {
@@ -136,7 +129,7 @@ function isForArch(repository: Repository, arch: string): boolean {
  * Reads what the agent needs of a kiwi description; kiwi judges the rest. `name` is the file's, for messages.
  * @throws `invalid` when it is not XML, has no image element, or names a repository in a way nobody can ask.
  */
-export function readDescription(xml: string, name: string, arch: string): Description {
+export function readDescription(xml: string, name: string, arch: string): RecipeDescription {
   const { image } = parseXml(xml, name);
   const managers = image.preferences.flatMap((preferences) => preferences.packagemanager);
   const sorted = image.repository

@@ -1,9 +1,10 @@
+import type { PrepareOrder, RecipeDescription } from "../../core/ports/agent-tools.ts";
 import { mkdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { DomainError, isDomainError } from "../../core/errors.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
 import { fileError } from "../archive/fs-errors.ts";
-import { type Description, readDescription } from "./description.ts";
+import { readDescription } from "./description.ts";
 import { readKiwiLine } from "./kiwi-output.ts";
 import { descriptionIn, locateRecipe } from "./locate.ts";
 
@@ -18,24 +19,12 @@ export interface KiwiConfig {
   readonly machine: string;
 }
 
-export interface PrepareOrder {
-  readonly recipeFolder: string;
-  /** Must not exist; its parent neither has to. */
-  readonly imageRoot: string;
-  /** For kiwi's log file, cache and temporary files. */
-  readonly scratchFolder: string;
-  readonly imageType?: string;
-  readonly onLine: (line: string) => void;
-  readonly onProgress: (message: string, percent: number | undefined) => void;
-  readonly signal: AbortSignal;
-}
-
 const ARCHES: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };
 
 /** kiwi's own output shows only when Python neither buffers it nor stumbles over a character. */
 const ENVIRONMENT = { LC_ALL: "C.UTF-8", PYTHONUNBUFFERED: "1", PYTHONDONTWRITEBYTECODE: "1" };
 
-async function describe(recipeFolder: string, arch: string): Promise<Description> {
+async function describe(recipeFolder: string, arch: string): Promise<RecipeDescription> {
   try {
     const path = await descriptionIn(recipeFolder);
     if (path === undefined) throw new DomainError("invalid", "The recipe has no description.");

@@ -1,3 +1,4 @@
+import type { PackOrder } from "../../core/ports/agent-tools.ts";
 import { realpath, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DomainError, isDomainError } from "../../core/errors.ts";
@@ -10,16 +11,6 @@ import { mountsInside, unmountInside } from "../process/mounts.ts";
 const LEAST_SHARE = 0.25;
 const KEPT_LINES = 50;
 const BAR = /^\[.*\]\s+\d+\/\d+\s+(\d{1,3})%\s*$/u;
-
-export interface PackOrder {
-  readonly folder: string;
-  /** Must not exist. */
-  readonly file: string;
-  readonly options: PackOptions;
-  readonly onLine: (line: string) => void;
-  readonly onPercent: (percent: number) => void;
-  readonly signal: AbortSignal;
-}
 
 export interface SquashfsConfig {
   readonly run: RunCommand;

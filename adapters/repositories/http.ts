@@ -1,9 +1,4 @@
-export interface RepositoryProbes {
-  /** Names it to people; holds no credentials. */
-  readonly label: string;
-  /** URLs of which one must answer. They may hold credentials. */
-  readonly probes: readonly string[];
-}
+import type { RemoteRepository } from "../../core/ports/agent-tools.ts";
 
 export interface RepositoriesConfig {
   /** For one answer; 10,000 by default. */
@@ -61,7 +56,7 @@ export function createRepositories(config: RepositoriesConfig = {}) {
 
   return {
     ask: async (
-      repository: RepositoryProbes,
+      repository: RemoteRepository,
       signal: AbortSignal,
     ): Promise<{ readonly ready: boolean; readonly answer: string }> => {
       const answers = new Set<string>();

@@ -1,3 +1,4 @@
+import type { RenderOrder } from "../../core/ports/agent-tools.ts";
 import { chmod, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
 import { join, posix } from "node:path";
 import * as v from "valibot";
@@ -21,16 +22,6 @@ const Answer = v.union([
   v.object({ done: v.literal(true) }),
 ]);
 type Answer = v.InferOutput<typeof Answer>;
-
-export interface RenderOrder {
-  readonly recipeFolder: string;
-  /** As the recipe lists them. */
-  readonly files: readonly string[];
-  readonly variables: Readonly<Record<string, string>>;
-  /** For what is rendered until it takes its place; on the recipe's file system. */
-  readonly scratchFolder: string;
-  readonly signal: AbortSignal;
-}
 
 export interface JinjaConfig {
   readonly run: RunCommand;

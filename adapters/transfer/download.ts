@@ -1,20 +1,10 @@
+import type { DownloadOrder } from "../../core/ports/agent-tools.ts";
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open as openFile } from "node:fs/promises";
 import { DomainError } from "../../core/errors.ts";
 import { fileError } from "../archive/fs-errors.ts";
 import { type Answer, isPassing, open, TransferError } from "./http.ts";
 import { Final, type Persistence, persist } from "./persistence.ts";
-
-export interface DownloadOrder {
-  readonly url: string;
-  readonly file: string;
-  readonly size: number;
-  readonly md5?: string;
-  readonly sha256?: string;
-  readonly onProgress: (bytes: number) => void;
-  readonly onRetry: (reason: string) => void;
-  readonly signal: AbortSignal;
-}
 
 /** What is on disk so far, with the digests of just that. */
 interface Partial {

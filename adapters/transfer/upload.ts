@@ -1,3 +1,4 @@
+import type { Digests, UploadOrder } from "../../core/ports/agent-tools.ts";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { Transform } from "node:stream";
@@ -8,21 +9,6 @@ import type { UploadTarget } from "../../core/jobs/agent-messages.ts";
 import { fileError } from "../archive/fs-errors.ts";
 import { isPassing, open, TransferError } from "./http.ts";
 import { Final, type Persistence, persist } from "./persistence.ts";
-
-export interface UploadOrder {
-  readonly file: string;
-  /** Asked again for each try. */
-  readonly target: () => Promise<UploadTarget>;
-  readonly onProgress: (bytes: number, size: number) => void;
-  readonly onRetry: (reason: string) => void;
-  readonly signal: AbortSignal;
-}
-
-export interface Digests {
-  readonly size: number;
-  readonly md5: string;
-  readonly sha256: string;
-}
 
 /** Large reads: the default of 64 KiB costs more in calls than in copying. */
 const CHUNK_BYTES = 1024 * 1024;

@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { DomainError } from "../../core/errors.ts";
+import type { AgentTools } from "../../core/ports/agent-tools.ts";
 import type { Plan, Step } from "../../core/jobs/plan.ts";
 import { AgentEnding } from "./ending.ts";
 import { failureOf } from "./failure.ts";
@@ -7,7 +8,7 @@ import type { JobLog } from "./log-shipper.ts";
 import { createReporter } from "./reporter.ts";
 import type { Reporter } from "./reporter.ts";
 import type { ServiceClient } from "./service-client.ts";
-import type { RunCommand, StepContext, StepState, StepTools } from "./step.ts";
+import type { RunCommand, StepContext, StepState } from "./step.ts";
 
 /** For the rest of the log, once the work is done. */
 const DRAIN_MILLISECONDS = 120_000;
@@ -20,7 +21,7 @@ export interface AgentParts {
   /** Makes a text fit for users: no secrets, no control characters. */
   readonly clean: (text: string) => string;
   readonly run: RunCommand;
-  readonly tools: StepTools;
+  readonly tools: AgentTools;
   readonly carryOut: (context: StepContext, step: Step) => Promise<void>;
   /** Aborted with an {@link AgentEnding} when the agent is to end before its work is done. */
   readonly signal: AbortSignal;

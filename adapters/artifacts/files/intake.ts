@@ -118,10 +118,11 @@ async function handOver(
   md5: Md5Session,
 ): Promise<{ readonly back: Promise<void> }> {
   await ready;
-  const back = md5.update(bytes).then((memory) => {
-    slab.bytes = new Uint8Array(memory);
-  });
-  return { back };
+  return { back: takeBack(slab, md5.update(bytes)) };
+}
+
+async function takeBack(slab: Slab, memory: Promise<ArrayBuffer>): Promise<void> {
+  slab.bytes = new Uint8Array(await memory);
 }
 
 function newSlab(size: number): Slab {

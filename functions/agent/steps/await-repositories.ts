@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type RemoteRepository, StepFailure, type StepContext, type StepFunction } from "../step.ts";
+import type { RemoteRepository } from "../../../core/ports/agent-tools.ts";
+import { StepFailure, type StepContext, type StepFunction } from "../step.ts";
 import { failWith, left, orFail } from "./failing.ts";
 
 const LONGEST_PAUSE_MS = 10_000;
