@@ -25,7 +25,7 @@ export interface ServeOptions {
 }
 
 interface Env {
-  readonly Variables: { requestId: string; who: string; operation: string };
+  readonly Variables: { requestId: string; who: string; operation: string; record: string };
 }
 
 type C = Context<Env>;
@@ -64,6 +64,7 @@ async function handle(c: C, endpoint: Endpoint, options: ServeOptions): Promise<
   c.set("operation", endpoint.operation);
   const request = c.req.raw;
   const params = c.req.param();
+  c.set("record", Object.values(params).join("/"));
   const agent = await authenticated(c, endpoint, options, params);
   const { ims, services } = options;
   await endpoint.exists?.({ ims, params });
@@ -72,6 +73,7 @@ async function handle(c: C, endpoint: Endpoint, options: ServeOptions): Promise<
   const upload = uploadOf(c, options);
   const answer = await endpoint.run({ ims, services, params, query, body, upload, agent });
   if (isDownload(endpoint, answer)) return await downloadResponse(request, answer);
+  if (endpoint.status === 201) c.set("record", idOf(answer));
   if (endpoint.status === 204) return new Response(null, { status: 204 });
   return jsonResponse(request, endpoint, answer);
 }
@@ -130,6 +132,15 @@ function isDownload(endpoint: Endpoint, _answer: unknown): _answer is Download {
   return endpoint.answersBytes !== undefined;
 }
 
+/** Which record a creation made, for the audit. */
+function idOf(answer: unknown): string {
+  const parsed = v.safeParse(
+    v.union([v.object({ id: v.string() }), v.object({ xname: v.string() })]),
+    answer,
+  );
+  return parsed.success ? (Object.values(parsed.output)[0] ?? "") : "";
+}
+
 /** Every GET has an entity tag, so that polling clients need not be sent what they have. */
 function jsonResponse(request: Request, endpoint: Endpoint, answer: unknown): Response {
   const text = JSON.stringify(answer);
@@ -181,6 +192,27 @@ async function observed(c: C, options: ServeOptions, next: () => Promise<void>):
     status: c.res.status,
     ms: options.now() - began,
     who: c.get("who"),
+  });
+  audit(c, options.telemetry);
+}
+
+/** Who changed, or tried to change, which record. What agents do is their job's affair. */
+function audit(c: C, telemetry: Telemetry): void {
+  const { method } = c.req;
+  const who = c.get("who") ?? "unknown";
+  const operation = c.get("operation");
+  if (operation === undefined || ["GET", "HEAD", "OPTIONS"].includes(method) || who.startsWith("agent:"))
+    return;
+  const { status } = c.res;
+  telemetry.emit({
+    event: "audit",
+    level: "info",
+    request_id: c.get("requestId"),
+    who,
+    operation,
+    record: c.get("record"),
+    outcome: status < 400 ? "done" : "refused",
+    status,
   });
 }
 

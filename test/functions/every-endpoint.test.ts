@@ -199,6 +199,19 @@ describe("the service", () => {
     expect(JSON.stringify(service.events)).not.toMatch(/s3cret/iu);
   });
 
+  it("leaves an audit line for every change and every attempt at one, and none for reading", async () => {
+    const { id } = (await service.post("/v3/images", { name: "i" })).json;
+    await service.get("/v3/images");
+    await service.patch(`/v3/images/${id}`, { name: "x" });
+    await service.remove(`/v3/images/${id}`);
+    const lines = service.events.filter(({ event }) => event === "audit");
+    expect(lines).toMatchObject([
+      { who: "local", operation: "post_v3_image", record: id, outcome: "done", status: 201 },
+      { who: "local", operation: "patch_v3_image", record: id, outcome: "refused", status: 422 },
+      { who: "local", operation: "delete_v3_image", record: id, outcome: "done", status: 204 },
+    ]);
+  });
+
   it("answers 304 to a client that has the current state of a list or record", async () => {
     await service.post("/v3/images", { name: "i" });
     const first = await service.get("/v3/images");
