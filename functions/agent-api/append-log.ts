@@ -37,8 +37,8 @@ async function readAll(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
     size += chunk.length;
     if (size > MAX_CHUNK_BYTES)
       throw new DomainError("too-large", `Send at most ${MAX_CHUNK_BYTES} bytes at once.`);
-    // A chunk is only lent until the next one.
-    chunks.push(chunk.slice());
+    // A chunk is only lent until the next one; a Buffer's own slice() would not copy it.
+    chunks.push(new Uint8Array(chunk));
   }
   return concat(chunks, size);
 }
