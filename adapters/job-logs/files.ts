@@ -1,3 +1,4 @@
+import { openIfThere } from "../files/open-if-there.ts";
 import { constants } from "node:fs";
 import { mkdir, open, readdir, rm, stat, type FileHandle } from "node:fs/promises";
 import path from "node:path";
@@ -111,15 +112,6 @@ async function readChunk(handle: FileHandle, position: number): Promise<Uint8Arr
     position,
   );
   return buffer.subarray(0, bytesRead);
-}
-
-async function openIfThere(file: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(file, "r");
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
 }
 
 /** The job's files in the order of their streams. */

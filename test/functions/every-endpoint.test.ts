@@ -2,7 +2,6 @@ import * as v from "valibot";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DomainError } from "../../core/errors.ts";
 import { ENDPOINTS } from "../../functions/endpoints.ts";
-import { serve } from "../../functions/http/serve.ts";
 import { createTestService, type TestService } from "../support/ims.ts";
 
 let service: TestService;
@@ -30,24 +29,12 @@ describe("every endpoint", () => {
   it.each(routes.filter(([, { role }]) => role !== "anyone" && role !== "agent"))(
     "%s asks who is calling before anything else",
     async (_, endpoint) => {
-      const refusing = serve(ENDPOINTS, {
-        ims: service.ims,
-        services: {
-          version: "",
-          openapi: async () => ({}),
-          signedUrls: { verify: () => "forged" },
-          artifacts: service.ports.artifacts,
+      const { app } = createTestService({}, {}, () => ({
+        authenticate: async () => {
+          throw new DomainError("unauthenticated", "Who are you?");
         },
-        authenticator: {
-          authenticate: async () => {
-            throw new DomainError("unauthenticated", "Who are you?");
-          },
-        },
-        telemetry: { emit: () => undefined },
-        now: () => 0,
-        newId: () => "id",
-      });
-      const answer = await refusing.request(unknown(endpoint.path), {
+      }));
+      const answer = await app.request(unknown(endpoint.path), {
         method: endpoint.method.toUpperCase(),
         body: endpoint.method === "get" ? null : "x",
       });
@@ -57,19 +44,9 @@ describe("every endpoint", () => {
   );
 
   it.each(routes.filter(([, { role }]) => role === "admin"))("%s is not for readers", async (_, endpoint) => {
-    const app = serve(ENDPOINTS, {
-      ims: service.ims,
-      services: {
-        version: "",
-        openapi: async () => ({}),
-        signedUrls: { verify: () => "forged" },
-        artifacts: service.ports.artifacts,
-      },
-      authenticator: { authenticate: async () => ({ name: "someone", role: "reader" }) },
-      telemetry: { emit: () => undefined },
-      now: () => 0,
-      newId: () => "id",
-    });
+    const { app } = createTestService({}, {}, () => ({
+      authenticate: async () => ({ name: "someone", role: "reader" }),
+    }));
     expect(
       (await app.request(unknown(endpoint.path), { method: endpoint.method.toUpperCase() })).status,
     ).toBe(403);

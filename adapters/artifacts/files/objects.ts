@@ -1,4 +1,5 @@
-import { link, mkdir, open, rename, type FileHandle } from "node:fs/promises";
+import { openIfThere } from "../../files/open-if-there.ts";
+import { link, mkdir, rename, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { DomainError } from "../../../core/errors.ts";
 import { pruneDirectories, syncDirectories, syncDirectory } from "../../files/durable.ts";
@@ -86,14 +87,5 @@ async function makeDirectory(directory: string): Promise<void> {
   } catch (error) {
     // Node.js says so of a directory that it saw and that was gone when it looked again; whoever uses it will know.
     if (codeOf(error) !== "EEXIST") throw error;
-  }
-}
-
-async function openIfThere(file: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(file, "r");
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
   }
 }
