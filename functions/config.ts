@@ -1,6 +1,8 @@
 import * as v from "valibot";
 import type { OidcConfig } from "../core/auth/oidc.ts";
+import { ARCHS } from "../core/arch.ts";
 import { SQUASHFS_COMPRESSIONS } from "../core/jobs/plan.ts";
+import { LIMITED_PHASES } from "../core/jobs/status.ts";
 import type { Settings } from "../core/settings.ts";
 
 /** What the service reads from its environment. This file is its only reader. */
@@ -55,6 +57,31 @@ const headerName = v.pipe(
 const words = <const W extends readonly [string, ...string[]]>(all: W) =>
   v.picklist(all, `is none of ${all.join(", ")}`);
 
+/** `name=number,...`: each name at most once; those that are not named keep what they have. */
+const numbersByName = <const Name extends string>(names: readonly Name[], min: number, max: number) =>
+  v.pipe(
+    v.string(),
+    v.rawTransform<string, Partial<Record<Name, number>>>(({ dataset, addIssue, NEVER }) => {
+      const numbers: Partial<Record<Name, number>> = {};
+      for (const entry of dataset.value.split(",").map((part) => part.trim())) {
+        if (entry === "") continue;
+        const [word, digits, ...rest] = entry.split("=");
+        const name = names.find((known) => known === word);
+        const number = v.safeParse(wholeNumber(min, max), digits);
+        if (name === undefined || !number.success || rest.length > 0 || numbers[name] !== undefined) {
+          addIssue({
+            message: `is no list such as ${names[0]}=${min + 1}, with ${names.join(", ")} and ${min} to ${max}`,
+          });
+          return NEVER;
+        }
+        numbers[name] = number.output;
+      }
+      return numbers;
+    }),
+  );
+
+const LONGEST_PHASE = 30 * 86_400;
+
 const Environment = v.object({
   IMS_HOST: v.optional(text, "127.0.0.1"),
   IMS_PORT: v.optional(wholeNumber(0, 65_535), "9100"),
@@ -79,6 +106,11 @@ const Environment = v.object({
   IMS_MKSQUASHFS: v.optional(text),
   IMS_AGENT_PATIENCE: v.optional(text),
   IMS_MAX_JOBS: v.optional(wholeNumber(0, 10_000), "2"),
+  IMS_MAX_JOBS_BY_ARCH: v.optional(numbersByName(ARCHS, 0, 10_000), ""),
+  IMS_MAX_JOBS_BY_RUNNER: v.optional(numbersByName(["local"], 0, 10_000), ""),
+  IMS_PHASE_SECONDS: v.optional(numbersByName(LIMITED_PHASES, 1, LONGEST_PHASE), ""),
+  IMS_IDLE_SECONDS: v.optional(wholeNumber(60, LONGEST_PHASE), "14400"),
+  IMS_IDLE_WARNING_SECONDS: v.optional(wholeNumber(0, LONGEST_PHASE), "900"),
   IMS_REPO_WAIT_SECONDS: v.optional(wholeNumber(0, 86_400), "500"),
   IMS_MAX_ARCHIVE_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(1024 ** 3)),
   IMS_MAX_ARTIFACT_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(1024 ** 4)),
@@ -119,6 +151,16 @@ const SIGNED_URL_SECONDS = 7200;
 const ZSTD_LEVEL = 3;
 const RECIPE_ENTRIES = 100_000;
 const AGENT_HEARTBEAT_SECONDS = 5;
+/** Of what hangs, not of what is slow: a foreign architecture is built ten times slower. */
+const PHASE_SECONDS = {
+  fetching_image: 7200,
+  fetching_recipe: 3600,
+  building_image: 43_200,
+  packaging_artifacts: 21_600,
+  waiting_on_user: 604_800,
+};
+/** On top of what the agent waits by itself, which then says which repository did not answer. */
+const REPOSITORY_GRACE_SECONDS = 300;
 /** Design promise: a dead local agent is a terminal error within 30 s. */
 const AGENT_SILENCE_SECONDS = 25;
 
@@ -213,9 +255,18 @@ function packLevel(env: Environment): { level?: number } {
 function jobSettings(env: Environment, arch: string): Settings["jobs"] {
   return {
     maxRunning: env.IMS_MAX_JOBS,
+    maxByArch: env.IMS_MAX_JOBS_BY_ARCH,
+    maxByRunner: env.IMS_MAX_JOBS_BY_RUNNER,
     heartbeatSeconds: AGENT_HEARTBEAT_SECONDS,
     silenceSeconds: AGENT_SILENCE_SECONDS,
     maxLaunches: 3,
+    phaseSeconds: {
+      ...PHASE_SECONDS,
+      waiting_for_repos: env.IMS_REPO_WAIT_SECONDS + REPOSITORY_GRACE_SECONDS,
+      ...env.IMS_PHASE_SECONDS,
+    },
+    idleLimitSeconds: env.IMS_IDLE_SECONDS,
+    idleWarningSeconds: env.IMS_IDLE_WARNING_SECONDS,
     repositoryWaitSeconds: env.IMS_REPO_WAIT_SECONDS,
     recipeLimits: { maxBytes: env.IMS_MAX_RECIPE_BYTES, maxEntries: RECIPE_ENTRIES },
     pack: {

@@ -12,6 +12,8 @@ export const AgentReport = v.object({
   status: JobStatus,
   message: v.optional(v.pipe(v.string(), v.maxLength(500))),
   percent: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(100))),
+  /** With `waiting_on_user`: for how many seconds nobody has used the shell, by the agent's own clock. */
+  idle_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(31_536_000))),
 });
 export type AgentReport = v.InferOutput<typeof AgentReport>;
 

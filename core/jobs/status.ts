@@ -15,6 +15,17 @@ export const JOB_STATUSES = [
 export const JobStatus = v.picklist(JOB_STATUSES);
 export type JobStatus = v.InferOutput<typeof JobStatus>;
 
+/** The phases that end after a time of their own. `creating` is waiting for one's turn, which takes what it takes. */
+export const LIMITED_PHASES = [
+  "fetching_image",
+  "fetching_recipe",
+  "waiting_for_repos",
+  "building_image",
+  "packaging_artifacts",
+  "waiting_on_user",
+] as const satisfies readonly JobStatus[];
+export type LimitedPhase = (typeof LIMITED_PHASES)[number];
+
 export const JOB_TYPES = ["create", "customize"] as const;
 export const JobType = v.picklist(JOB_TYPES);
 export type JobType = v.InferOutput<typeof JobType>;

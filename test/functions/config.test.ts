@@ -43,6 +43,32 @@ describe("the configuration", () => {
     expect(readConfig({ IMS_HOST: host }, "x64").host).toBe(host);
   });
 
+  it("takes caps and limits by name, and keeps the defaults of what is not named", () => {
+    const { jobs } = readConfig(
+      { IMS_MAX_JOBS_BY_ARCH: "aarch64=1", IMS_PHASE_SECONDS: "building_image=60, fetching_image=5" },
+      "x64",
+    ).settings;
+    expect(jobs.maxByArch).toEqual({ aarch64: 1 });
+    expect(jobs.maxByRunner).toEqual({});
+    expect(jobs.phaseSeconds).toEqual({
+      fetching_image: 5,
+      fetching_recipe: 3600,
+      waiting_for_repos: 800,
+      building_image: 60,
+      packaging_artifacts: 21_600,
+      waiting_on_user: 604_800,
+    });
+  });
+
+  it.each(["riscv=1", "aarch64", "aarch64=-1", "aarch64=1,aarch64=2", "aarch64=1=2"])(
+    "does not take %s for a list of caps",
+    (list) => {
+      expect(() => readConfig({ IMS_MAX_JOBS_BY_ARCH: list }, "x64")).toThrow(
+        /IMS_MAX_JOBS_BY_ARCH is no list such as/u,
+      );
+    },
+  );
+
   it("hands to agents what concerns them and nothing else", () => {
     const { agentEnv } = readConfig({ IMS_KIWI: "/opt/kiwi-ng", IMS_TOKEN: "secret" }, "arm64");
     expect(agentEnv).toEqual({ IMS_KIWI: "/opt/kiwi-ng" });
