@@ -5,6 +5,7 @@ import { DomainError } from "./errors.ts";
 import { Image } from "./images/image.ts";
 import { JobActivity } from "./jobs/activity.ts";
 import { Job } from "./jobs/job.ts";
+import { JobSlot } from "./jobs/slots.ts";
 import { RemoteBuildNode } from "./nodes/node.ts";
 import { PublicKey } from "./public-keys/public-key.ts";
 import { Recipe } from "./recipes/recipe.ts";
@@ -21,6 +22,7 @@ const schemas = {
   "public-key": PublicKey,
   job: Job,
   "job-activity": JobActivity,
+  "job-slot": JobSlot,
   "deleted-image": v.object({ ...Image.entries, ...deleted }),
   "deleted-recipe": v.object({ ...Recipe.entries, ...deleted }),
   "deleted-public-key": v.object({ ...PublicKey.entries, ...deleted }),

@@ -22,6 +22,7 @@ import imagesPutArtifact from "./v3/images/put-artifact.ts";
 import imagesCreateManifest from "./v3/images/create-manifest.ts";
 import imagesUpdate from "./v3/images/update.ts";
 import jobsCancel from "./v3/jobs/cancel.ts";
+import jobsRetry from "./v3/jobs/retry.ts";
 import jobsCreate from "./v3/jobs/create.ts";
 import jobsDeleteAll from "./v3/jobs/delete-all.ts";
 import jobsDelete from "./v3/jobs/delete.ts";
@@ -125,6 +126,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   jobsDelete,
   jobsLog,
   jobsCancel,
+  jobsRetry,
   deletedKeysList,
   deletedKeysRestoreAll,
   deletedKeysDeleteAll,

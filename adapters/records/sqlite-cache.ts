@@ -38,6 +38,7 @@ export function createRecordCaches(limit: number): RecordCaches {
     "public-key": cache(),
     job: cache(),
     "job-activity": cache(),
+    "job-slot": cache(),
     "deleted-image": cache(),
     "deleted-recipe": cache(),
     "deleted-public-key": cache(),

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import type { ArtifactAddress, Artifacts } from "../ports/artifacts.ts";
+import type { ArtifactAddress, ArtifactInfo, Artifacts } from "../ports/artifacts.ts";
 import type { Records } from "../ports/records.ts";
 import { sourceOf } from "./text.ts";
 
@@ -61,6 +61,14 @@ export function restoredAddress(address: ArtifactAddress): ArtifactAddress {
 }
 
 /** Where an object goes when its record is deleted softly: same bucket, key under `deleted/` (behaviour 77). */
+/** An object that somebody still needs although its record may have been deleted: where it was, or in the trash. */
+export async function findKept(
+  artifacts: Artifacts,
+  address: ArtifactAddress,
+): Promise<ArtifactInfo | undefined> {
+  return (await artifacts.stat(address)) ?? (await artifacts.stat(trashAddress(address)));
+}
+
 export function trashAddress(address: ArtifactAddress): ArtifactAddress {
   return { bucket: address.bucket, key: `deleted/${address.key}` };
 }

@@ -4,8 +4,18 @@ import type { Settings } from "../settings.ts";
 import type { JobActivity } from "./activity.ts";
 import type { Job } from "./job.ts";
 
-export function queued(id: string, now: number): JobActivity {
-  return { id, state: "queued", attempt: 0, since: isoTime(now) };
+/** With slots it is due at once, without it waits for them. */
+export function queued(job: Job, slots: readonly string[], now: number): JobActivity {
+  const { id, arch, priority } = job;
+  return {
+    id,
+    state: "queued",
+    attempt: 0,
+    arch,
+    ...(priority === undefined ? {} : { priority }),
+    ...(slots.length === 0 ? {} : { slots: [...slots] }),
+    since: isoTime(now),
+  };
 }
 
 /** Objects of a job that made no image go; `success` keeps them. */
@@ -32,12 +42,21 @@ export function releaseChanges(
   return [{ op: "replace", kind: "job-activity", id: activity.id, version: activity.version, value }];
 }
 
-/** Takes note that an agent was heard: at most twice per interval (in seconds), so that chatty agents cost nothing. */
-export function heartbeat(activity: Stored<"job-activity">, now: number, interval: number): Change[] {
+/**
+ * Takes note that an agent was heard: at most twice per interval (in seconds), so that chatty agents cost nothing.
+ * `idle`: for how many seconds nobody has used the job's shell.
+ */
+export function heartbeat(
+  activity: Stored<"job-activity">,
+  now: number,
+  interval: number,
+  idle?: number,
+): Change[] {
   const fresh = Date.parse(activity.value.last_seen ?? "") > now - interval * 500;
   if (fresh && activity.value.state === "running") return [];
   const since = activity.value.state === "running" ? activity.value.since : isoTime(now);
-  const value = { ...activity.value, state: "running" as const, since, last_seen: isoTime(now) };
+  const used = idle === undefined ? {} : { shell_used: isoTime(now - idle * 1000) };
+  const value = { ...activity.value, state: "running" as const, since, last_seen: isoTime(now), ...used };
   return [
     { op: "replace", kind: "job-activity", id: activity.id, version: activity.version, value } as const,
   ];

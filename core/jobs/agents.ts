@@ -46,7 +46,8 @@ export function createAgents(ports: Ports, settings: Settings, wake: () => void)
         value === undefined
           ? []
           : [{ op: "replace", kind: "job", id: job.id, version: job.version, value } as const];
-      await records.commit([...change, ...heartbeat(activity, clock.now(), settings.jobs.heartbeatSeconds)]);
+      const beat = heartbeat(activity, clock.now(), settings.jobs.heartbeatSeconds, message.idle_seconds);
+      await records.commit([...change, ...beat]);
     });
   }
 

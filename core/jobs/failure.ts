@@ -8,16 +8,19 @@ export const FAILURE_CODES = [
   "build_tool_missing",
   "cancelled",
   "checksum_mismatch",
+  "deadline_exceeded",
   "disk_full",
   "download_failed",
   "internal",
   "launch_failed",
   "not_supported",
+  "oom_killed",
   "packing_failed",
   "recipe_invalid",
   "repository_unreachable",
   "template_failed",
   "upload_failed",
+  "work_folder_lost",
 ] as const;
 export const FailureCode = v.picklist(FAILURE_CODES);
 export type FailureCode = v.InferOutput<typeof FailureCode>;

@@ -66,6 +66,8 @@ export const Job = v.object({
   job_mem_size: v.number(),
   arch: Arch,
   require_dkms: v.boolean(),
+  /** Jobs with a higher one come first; absent is 0. */
+  priority: v.optional(v.number()),
   error: v.optional(JobFailure),
   progress: v.optional(JobProgress),
   /** Key text as it was when the job was made; its record may be gone as soon as the job exists. */

@@ -1,55 +1,93 @@
 import { settleJournal } from "../artifacts/journal.ts";
 import { getStored, listStored, listValues } from "../collection.ts";
 import { forEachRecord } from "../deleted/trash.ts";
-import { DomainError } from "../errors.ts";
+import { DomainError, isDomainError } from "../errors.ts";
 import type { Ports } from "../ports/index.ts";
+import type { Change } from "../ports/records.ts";
 import type { Settings } from "../settings.ts";
 import { queued } from "./activities.ts";
 import { jobFilter, type JobQuery } from "./filter.ts";
 import type { Job } from "./job.ts";
-import { createJobChanges, type JobChanges } from "./job-changes.ts";
+import { createJobChanges, type JobChanges, type JobPatch } from "./job-changes.ts";
 import { findJobSource } from "./job-source.ts";
-import { type JobRequest, newJob } from "./new-job.ts";
+import { type JobFacts, type JobRequest, newJob } from "./new-job.ts";
+import { type JobInQueue, roomNow, withPlaces } from "./queue.ts";
+import { inputOf } from "./retry-job.ts";
+import { takeSlots } from "./slots.ts";
 
 export interface Jobs extends JobChanges {
   /** @throws `bad-request` for a query that means nothing. */
-  list(query?: JobQuery): Promise<Job[]>;
-  get(id: string): Promise<Job>;
-  /** Records the job and puts it into the queue; launching comes later. */
-  create(request: JobRequest): Promise<Job>;
+  list(query?: JobQuery): Promise<JobInQueue[]>;
+  get(id: string): Promise<JobInQueue>;
+  /** Records the job, takes slots for it or puts it into the queue; launching comes later. */
+  create(request: JobRequest): Promise<JobInQueue>;
+  /**
+   * A new job with the input of one that has ended.
+   * @throws `not-found`; `conflict` while that has not ended; `invalid` when its recipe's archive or image is gone.
+   */
+  retry(id: string): Promise<JobInQueue>;
+  update(id: string, patch: JobPatch): Promise<JobInQueue>;
   removeAll(query?: JobQuery): Promise<void>;
 }
 
 export function createJobs(ports: Ports, settings: Settings, wake: () => void): Jobs {
   const { records, clock, ids } = ports;
 
-  async function create(request: JobRequest): Promise<Job> {
+  async function create(request: JobRequest): Promise<JobInQueue> {
     refuseContainers(request);
     await settleJournal(ports, request.artifact_id);
     const facts = await findJobSource(ports, request);
     const key = (await records.get("public-key", request.public_key_id))?.value;
     if (key === undefined) throw noSuchKey(request.public_key_id);
-    const id = ids.uuid();
-    const now = clock.now();
-    const own = { id, planned_image_id: ids.uuid(), now, public_key: key.public_key };
-    const job = newJob(request, { ...facts, ...own }, settings.jobs);
-    await records.commit([
-      { op: "insert", kind: "job", id, value: job },
-      { op: "insert", kind: "job-activity", id, value: queued(id, now) },
-    ]);
-    wake();
-    return job;
+    return await begin(request, { ...facts, public_key: key.public_key });
   }
+
+  async function retry(id: string): Promise<JobInQueue> {
+    const { request, facts } = await inputOf(ports, (await getStored(records, "job", id)).value);
+    return await begin(request, facts);
+  }
+
+  async function begin(
+    request: JobRequest,
+    facts: Omit<JobFacts, "id" | "planned_image_id" | "now">,
+  ): Promise<JobInQueue> {
+    const own = { id: ids.uuid(), planned_image_id: ids.uuid(), now: clock.now() };
+    const job = newJob(request, { ...facts, ...own }, settings.jobs);
+    await enqueue(job);
+    return await withPlace(job);
+  }
+
+  /** Nobody waits for a race about slots: who loses it waits for the next turn instead. */
+  async function enqueue(job: Job): Promise<void> {
+    const slots = await roomNow(ports, settings.jobs, job.arch);
+    await records.commit(insertion(job, slots)).catch(async (error: unknown) => {
+      if (slots.length === 0 || !isDomainError(error, "lost-race")) throw error;
+      await records.commit(insertion(job, []));
+    });
+    wake();
+  }
+
+  const insertion = (job: Job, slots: readonly string[]): Change[] => [
+    { op: "insert", kind: "job", id: job.id, value: job },
+    { op: "insert", kind: "job-activity", id: job.id, value: queued(job, slots, clock.now()) },
+    ...takeSlots(job.id, slots),
+  ];
+
+  const withPlace = async (job: Job): Promise<JobInQueue> =>
+    (await withPlaces(ports, settings.jobs, [job]))[0] ?? job;
 
   const changes = createJobChanges(ports, settings, wake);
 
   return {
     async list(query = {}) {
-      return (await listValues(records, "job")).filter(jobFilter(query, clock.now()));
+      const matching = (await listValues(records, "job")).filter(jobFilter(query, clock.now()));
+      return await withPlaces(ports, settings.jobs, matching);
     },
-    get: async (id) => (await getStored(records, "job", id)).value,
+    get: async (id) => await withPlace((await getStored(records, "job", id)).value),
     create,
+    retry,
     ...changes,
+    update: async (id, patch) => await withPlace(await changes.update(id, patch)),
     async removeAll(query = {}) {
       const matches = jobFilter(query, clock.now());
       const doomed = new Set(

@@ -1,73 +1,92 @@
-import { isoTime } from "../collection.ts";
+import { isoTime, listStored } from "../collection.ts";
 import { isDomainError } from "../errors.ts";
 import type { Ports } from "../ports/index.ts";
 import type { Stored } from "../ports/records.ts";
 import type { Settings } from "../settings.ts";
+import { within } from "../time-limit.ts";
 import type { JobActivity } from "./activity.ts";
 import { agentToken } from "./agent-tokens.ts";
+import type { InFlight } from "./in-flight.ts";
 import { failJob } from "./job-endings.ts";
 import { unsupported } from "./make-plan.ts";
+import { type Due, heldSlots, takeTurns } from "./queue.ts";
+import { takeSlots } from "./slots.ts";
 
 type Activity = Stored<"job-activity">;
 
 export interface Launcher {
-  /** Starts queued jobs in order, as many as there is room for. */
-  launchDue(activities: readonly Activity[]): Promise<void>;
+  /** Starts the jobs whose turn it is; what is answered resolves when all of them are started. */
+  launchDue(): Promise<readonly Promise<void>[]>;
   /** For a launch that left no agent: into the queue again, or the end of the job after too many. */
   relaunchOrFail(activity: Activity, reason: string | undefined): Promise<void>;
-  /** Whether this process is starting the job's agent right now. */
-  isLaunching(jobId: string): boolean;
 }
 
-export function createLauncher(ports: Ports, settings: Settings): Launcher {
-  const { records, runner, clock, signer, telemetry } = ports;
-  const launching = new Set<string>();
+/** A runner that does not answer for longer has failed. */
+const LAUNCH_LIMIT_MS = 300_000;
 
-  async function replace(activity: Activity, value: JobActivity): Promise<void> {
-    const { id, version } = activity;
-    await records.commit([{ op: "replace", kind: "job-activity", id, version, value }]);
-  }
+export function createLauncher(ports: Ports, settings: Settings, inFlight: InFlight): Launcher {
+  const { records, runner, clock, ids, signer, telemetry } = ports;
 
   /** The commit is the claim: of several processes one wins, and a crash right after it shows as a launch without agent. */
-  async function launch(activity: Activity): Promise<void> {
-    const { id } = activity;
+  async function claim({ activity, slots }: Due): Promise<number> {
+    const { id, version } = activity;
+    const attempt = activity.value.attempt + 1;
+    const value: JobActivity = {
+      ...activity.value,
+      state: "launching",
+      attempt,
+      slots: [...(activity.value.slots ?? []), ...slots],
+      since: isoTime(clock.now()),
+    };
+    const change = { op: "replace", kind: "job-activity", id, version, value } as const;
+    await records.commit([change, ...takeSlots(id, slots)]);
+    return attempt;
+  }
+
+  async function start(id: string, attempt: number): Promise<void> {
+    telemetry.emit({ event: "job-launched", level: "info", job: id, attempt, runner: runner.name });
+    const token = agentToken(signer, { jobId: id, attempt });
+    await within(clock, LAUNCH_LIMIT_MS, "Starting the agent", runner.launch({ jobId: id, attempt, token }));
+  }
+
+  async function launch(due: Due): Promise<void> {
+    const { id } = due.activity;
     const job = (await records.get("job", id))?.value;
     const refusal = job === undefined ? undefined : unsupported(job, settings);
-    if (refusal !== undefined) return await failJob(ports, settings, id, refusal);
-    const attempt = activity.value.attempt + 1;
-    launching.add(id);
-    try {
-      await replace(activity, {
-        ...activity.value,
-        state: "launching",
-        attempt,
-        since: isoTime(clock.now()),
+    if (refusal !== undefined) await failJob(ports, settings, id, refusal);
+    else await start(id, await claim(due));
+  }
+
+  async function guarded(due: Due): Promise<void> {
+    await launch(due).catch((error: unknown) => {
+      if (isDomainError(error, "lost-race")) return;
+      telemetry.emit({
+        event: "launch-failed",
+        level: "error",
+        job: due.activity.id,
+        reason: String(error),
       });
-      telemetry.emit({ event: "job-launched", level: "info", job: id, attempt, runner: runner.name });
-      await runner.launch({ jobId: id, attempt, token: agentToken(signer, { jobId: id, attempt }) });
-    } finally {
-      launching.delete(id);
-    }
+    });
   }
 
   return {
-    isLaunching: (jobId) => launching.has(jobId),
-    async launchDue(activities) {
-      const busy = activities.filter(({ value }) => value.state !== "queued").length;
-      const due = activities.filter(({ value }) => value.state === "queued");
-      for (const activity of due.slice(0, Math.max(0, settings.jobs.maxRunning - busy)))
-        await launch(activity).catch((error: unknown) => {
-          if (isDomainError(error, "lost-race")) return;
-          telemetry.emit({ event: "launch-failed", level: "error", job: activity.id, reason: String(error) });
-        });
+    async launchDue() {
+      // Slots first: one that is freed in between is seen as held, never the other way round.
+      const held = await heldSlots(ports);
+      const activities = await listStored(records, "job-activity");
+      const turns = takeTurns(activities, held, settings.jobs, runner.name, () => ids.random());
+      return turns.due.flatMap((due) => inFlight.begin(due.activity.id, () => guarded(due)) ?? []);
     },
     async relaunchOrFail(activity, reason) {
-      if (activity.value.attempt < settings.jobs.maxLaunches)
-        return await replace(activity, { ...activity.value, state: "queued", since: isoTime(clock.now()) });
-      await failJob(ports, settings, activity.id, {
+      const { id, version } = activity;
+      if (activity.value.attempt < settings.jobs.maxLaunches) {
+        const value = { ...activity.value, state: "queued" as const, since: isoTime(clock.now()) };
+        return await records.commit([{ op: "replace", kind: "job-activity", id, version, value }]);
+      }
+      await failJob(ports, settings, id, {
         code: "launch_failed",
         message: `The job's agent did not start in ${activity.value.attempt} attempts.${reason === undefined ? "" : ` ${reason}`}`,
-        hint: "The service's log says why each launch failed; mend that and post the job again.",
+        hint: "The service's log says why each launch failed; mend that and start the job again (POST /v3/jobs/{id}/retry).",
       });
     },
   };

@@ -20,6 +20,8 @@ export interface JobRequest {
     | readonly { readonly name?: string | undefined; readonly jail?: boolean | undefined }[]
     | null;
   readonly require_dkms?: boolean | undefined;
+  /** Higher comes first; 0 by default. */
+  readonly priority?: number | undefined;
 }
 
 /** What a job copies from other records, so that it does not depend on them later. */
@@ -64,6 +66,7 @@ export function newJob(request: JobRequest, facts: JobFacts, settings: Settings[
     job_mem_size: request.job_mem_size ?? settings.defaults.jobMemSize,
     arch,
     require_dkms: requireDkms(request, facts, settings),
+    ...(request.priority === undefined || request.priority === 0 ? {} : { priority: request.priority }),
     progress: { phases: [{ status: "creating", started: created }] },
     public_key: facts.public_key,
     source: facts.source,

@@ -1,4 +1,4 @@
-import { settleJournal, trashAddress } from "../artifacts/journal.ts";
+import { findKept, settleJournal } from "../artifacts/journal.ts";
 import { addressOf } from "../artifacts/link.ts";
 import { DomainError } from "../errors.ts";
 import type { Ports } from "../ports/index.ts";
@@ -11,7 +11,7 @@ export async function recipeDownload(ports: Ports, settings: Settings, job: Job)
   await settleJournal(ports, job.artifact_id);
   const address = addressOf(job.source.link);
   // Deleting the recipe does not touch the job (behaviour 170): its archive may have gone to the trash meanwhile.
-  const info = (await ports.artifacts.stat(address)) ?? (await ports.artifacts.stat(trashAddress(address)));
+  const info = await findKept(ports.artifacts, address);
   if (info === undefined)
     throw new DomainError("invalid", `The recipe's archive ${job.source.link.path} is gone.`);
   const { url } = await ports.artifacts.signUrl("GET", info, settings.jobs.signedUrlSeconds);

@@ -7,10 +7,13 @@ export interface LaunchOrder {
   readonly token: string;
 }
 
+/** Why there is no agent, where the runner can tell. An agent whose work folder is gone is as good as none. */
+export type AbsenceCause = "machine-restarted" | "oom-killed" | "work-folder-gone";
+
 /** `unknown`: the runner cannot tell now (node out of reach); never taken for `absent`. */
 export type AgentPresence =
   | { readonly state: "running" }
-  | { readonly state: "absent"; readonly reason?: string }
+  | { readonly state: "absent"; readonly reason?: string; readonly cause?: AbsenceCause }
   | { readonly state: "unknown"; readonly reason: string };
 
 /**

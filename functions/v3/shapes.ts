@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { ARCHS } from "../../core/arch.ts";
 import { Image } from "../../core/images/image.ts";
 import { Job } from "../../core/jobs/job.ts";
+import { type JobInQueue, QueuePlace } from "../../core/jobs/queue.ts";
 import { JOB_STATUSES, JOB_TYPES } from "../../core/jobs/status.ts";
 import { RemoteBuildNode } from "../../core/nodes/node.ts";
 import { PublicKey } from "../../core/public-keys/public-key.ts";
@@ -99,6 +100,14 @@ export const DeletedRecipeV3 = v.object({ ...Recipe.entries, deleted: v.string()
 
 const SshContainerInput = v.strictObject({ name: v.optional(v.string()), jail: v.optional(lenientBoolean) });
 
+/** Of jobs that wait: higher comes first. Not in the original. */
+const priority = v.pipe(
+  v.number("Not a valid integer."),
+  v.integer("Not a valid integer."),
+  v.minValue(-100, "priority must be -100 to 100."),
+  v.maxValue(100, "priority must be -100 to 100."),
+);
+
 export const NewJobV3 = v.strictObject({
   job_type: oneOf(JOB_TYPES, "Job type must be one of"),
   artifact_id: lenientUuid,
@@ -112,6 +121,7 @@ export const NewJobV3 = v.strictObject({
   job_mem_size: v.optional(lenientPositiveInteger("job_mem_size")),
   ssh_containers: v.optional(v.nullable(v.array(SshContainerInput)), null),
   require_dkms: v.optional(lenientBoolean),
+  priority: v.optional(priority),
 });
 
 export const JobPatchV3 = v.strictObject({
@@ -127,9 +137,9 @@ const {
 } = Job.entries;
 
 /** A job as clients see it: without the key's text, the source it copied and the id it may use one day. */
-export const JobV3 = v.object(publicMembers);
+export const JobV3 = v.object({ ...publicMembers, queue: v.optional(QueuePlace) });
 
-export function jobView(job: Job): v.InferOutput<typeof JobV3> {
+export function jobView(job: JobInQueue): v.InferOutput<typeof JobV3> {
   const { public_key: _publicKey, source: _source, planned_image_id: _plannedImageId, ...view } = job;
   return view;
 }

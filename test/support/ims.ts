@@ -25,7 +25,12 @@ export function createTestService(
   const signer = createHmacSigner(new Uint8Array(32).fill(7));
   const clock = {
     now: () => time.now,
-    sleep: async () => await new Promise<void>((resolve) => setImmediate(resolve)),
+    // A pause before a retry passes at once; a limit is never reached by itself.
+    sleep: async (milliseconds: number, signal?: AbortSignal) =>
+      await new Promise<void>((resolve, reject) => {
+        signal?.addEventListener("abort", () => reject(new Error("no longer waited for")));
+        if (milliseconds <= 1000) setImmediate(resolve);
+      }),
   };
   const runner = createScriptedRunner();
   const artifacts = createMemoryArtifacts({ signer, clock, publicUrl: () => "http://localhost" });

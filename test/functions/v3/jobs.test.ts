@@ -3,21 +3,15 @@ import { agentToken } from "../../../core/jobs/agent-tokens.ts";
 import { IMAGE_PARTS } from "../../../core/jobs/agent-messages.ts";
 import { sentPart, storeImage } from "../../support/images.ts";
 import { createTestService, type TestService } from "../../support/ims.ts";
+import { agentOf as agentWords, jobRequest } from "../../support/job-requests.ts";
 
 let service: TestService;
 beforeEach(() => {
   service = createTestService();
 });
 
-async function recipeAndKey(more: object = {}) {
-  const recipe = { name: "r", recipe_type: "kiwi-ng", linux_distribution: "sles15", ...more };
-  const { id: artifact_id } = (await service.post("/v3/recipes", recipe)).json;
-  await service.put(`/v3/recipes/${artifact_id}/archive`, "archive");
-  const { id: public_key_id } = (
-    await service.post("/v3/public-keys", { name: "k", public_key: "ssh-ed25519 A" })
-  ).json;
-  return { job_type: "create", artifact_id, public_key_id, image_root_archive_name: "image" };
-}
+const recipeAndKey = (more: object = {}) => jobRequest(service, more);
+const agentOf = (id: string, attempt = 1) => agentWords(service, id, attempt);
 
 const create = async (more: object = {}) =>
   (await service.post("/v3/jobs", { ...(await recipeAndKey()), ...more })).json;
@@ -27,21 +21,6 @@ async function launched(more: object = {}) {
   const { id } = await create(more);
   await service.ims.reconciler.tick();
   return { id, ...agentOf(id) };
-}
-
-function agentOf(id: string, attempt = 1) {
-  const authorization = `Bearer ${agentToken(service.ports.signer, { jobId: id, attempt })}`;
-  return {
-    say: (what: string, body?: unknown) =>
-      service.call("POST", `/agent/jobs/${id}/${what}`, body, { authorization }),
-    ask: (what: string) => service.get(`/agent/jobs/${id}/${what}`, { authorization }),
-    log: async (offset: number, text: string) =>
-      await service.app.request(`/agent/jobs/${id}/log?offset=${offset}`, {
-        method: "POST",
-        body: text,
-        headers: { authorization },
-      }),
-  };
 }
 
 const current = async (id: string) => (await service.get(`/v3/jobs/${id}`)).json;

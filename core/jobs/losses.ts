@@ -1,0 +1,93 @@
+import type { AbsenceCause, AgentPresence } from "../ports/job-runner.ts";
+import type { Settings } from "../settings.ts";
+import type { JobActivity } from "./activity.ts";
+import type { Job } from "./job.ts";
+import type { FailureReason } from "./job-endings.ts";
+import { LIMITED_PHASES, type LimitedPhase } from "./status.ts";
+
+/** The agent ends an idle shell itself, and says so better; this much later the service does. */
+const IDLE_GRACE_SECONDS = 60;
+
+type Absent = Extract<AgentPresence, { state: "absent" }>;
+
+const AGAIN = "then start the job again (POST /v3/jobs/{id}/retry).";
+
+const CAUSES: Readonly<Record<AbsenceCause, FailureReason>> = {
+  "machine-restarted": {
+    code: "agent_lost",
+    message: "The machine was restarted while the job ran.",
+    hint: "Nothing of the job is left: start it again (POST /v3/jobs/{id}/retry).",
+  },
+  "work-folder-gone": {
+    code: "work_folder_lost",
+    message: "The job's work folder was removed while the job ran.",
+    hint: `See what cleans up the folder of running jobs (work in IMS_DATA) and keep it from doing so, ${AGAIN}`,
+  },
+  "oom-killed": {
+    code: "oom_killed",
+    message: "The job ran out of memory, and the kernel killed its agent.",
+    hint: `Give the job more memory (job_mem_size), let fewer jobs run at once (IMS_MAX_JOBS), or use a machine with more, ${AGAIN}`,
+  },
+};
+
+/** An agent that is gone without having said how its job ended. */
+export function agentDied({ cause, reason }: Absent): FailureReason {
+  const words = reason === undefined ? "" : ` Its last words: ${reason}`;
+  if (cause !== undefined) return { ...CAUSES[cause], message: `${CAUSES[cause].message}${words}` };
+  return {
+    code: "agent_lost",
+    message: `The job's agent ended without a word: somebody killed it, or it broke down.${words}`,
+    hint: `Look for what ended it in the machine's log, ${AGAIN}`,
+  };
+}
+
+export function agentSilent(seconds: number): FailureReason {
+  return {
+    code: "agent_lost",
+    message: `The job's agent has not been heard for ${seconds} s.`,
+    hint: `Check that the agent can reach the service (IMS_AGENT_URL) and that its machine is not overloaded, ${AGAIN}`,
+  };
+}
+
+const WORDS: Readonly<Record<LimitedPhase, string>> = {
+  fetching_image: "Fetching the image",
+  fetching_recipe: "Fetching the recipe",
+  waiting_for_repos: "Waiting for the recipe's repositories",
+  building_image: "Building the image",
+  packaging_artifacts: "Packaging the image",
+  waiting_on_user: "Waiting for the user of the shell",
+};
+
+/** Why a job has had its time, or `undefined`. `since`: no silence counts from before (milliseconds, as `now`). */
+export function overdue(
+  job: Job,
+  activity: JobActivity,
+  { since, now }: { readonly since: number; readonly now: number },
+  settings: Settings["jobs"],
+): FailureReason | undefined {
+  const phase = LIMITED_PHASES.find((limited) => limited === job.status);
+  if (phase === undefined) return undefined;
+  const began = Date.parse(job.progress?.phases.at(-1)?.started ?? activity.since);
+  const limit = settings.phaseSeconds[phase];
+  if (now - began > limit * 1000) return phaseOverdue(phase, limit);
+  const used = Math.max(began, Date.parse(activity.shell_used ?? activity.since), since);
+  const idle = settings.idleLimitSeconds;
+  if (phase === "waiting_on_user" && now - used > (idle + IDLE_GRACE_SECONDS) * 1000) return shellIdle(idle);
+  return undefined;
+}
+
+function phaseOverdue(phase: LimitedPhase, limit: number): FailureReason {
+  return {
+    code: "deadline_exceeded",
+    message: `${WORDS[phase]} took longer than the limit of ${limit} s for ${phase}.`,
+    hint: `The log's last lines say what took so long. If it needs the time, raise the limit (IMS_PHASE_SECONDS=${phase}=...), ${AGAIN}`,
+  };
+}
+
+function shellIdle(limit: number): FailureReason {
+  return {
+    code: "deadline_exceeded",
+    message: `Nobody used the job's shell for ${limit} s, the limit for shells that are idle.`,
+    hint: `Say that you are done with the file complete, or raise the limit (IMS_IDLE_SECONDS), ${AGAIN}`,
+  };
+}

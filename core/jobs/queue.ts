@@ -1,0 +1,105 @@
+import * as v from "valibot";
+import { listStored } from "../collection.ts";
+import type { Ports } from "../ports/index.ts";
+import type { Stored } from "../ports/records.ts";
+import type { Settings } from "../settings.ts";
+import type { Job } from "./job.ts";
+import { chooseSlots, type Placement } from "./slots.ts";
+
+type Activity = Stored<"job-activity">;
+
+/** Why a job still waits. `position` is 1 for the next one. */
+export const QueuePlace = v.object({ position: v.number(), reason: v.string() });
+export type QueuePlace = v.InferOutput<typeof QueuePlace>;
+
+/** A job as it is read: with its place in the queue while it has to wait for one. */
+export type JobInQueue = Job & { readonly queue?: QueuePlace };
+
+export interface Due {
+  readonly activity: Activity;
+  /** What it has to take before it is launched; none when it holds them already. */
+  readonly slots: readonly string[];
+}
+
+export interface Turns {
+  readonly due: readonly Due[];
+  readonly waiting: ReadonlyMap<string, QueuePlace>;
+}
+
+export async function heldSlots({ records }: Pick<Ports, "records">): Promise<Set<string>> {
+  return new Set((await listStored(records, "job-slot")).map(({ id }) => id));
+}
+
+/**
+ * Whose turn it is. First come, first served within a priority; who finds one cap full lets those pass who do not count
+ * for it. `activities` in the order of their creation.
+ */
+export function takeTurns(
+  activities: readonly Activity[],
+  held: ReadonlySet<string>,
+  settings: Settings["jobs"],
+  runner: Placement["runner"],
+  random: () => number,
+): Turns {
+  const taken = new Set(held);
+  const due: Due[] = [];
+  const waiting = new Map<string, QueuePlace>();
+  let shut: string | undefined;
+  for (const activity of inOrder(activities)) {
+    const { arch, slots: own = [] } = activity.value;
+    if (own.length > 0) {
+      due.push({ activity, slots: [] });
+      continue;
+    }
+    const choice =
+      shut === undefined
+        ? chooseSlots({ arch, runner }, taken, settings, random)
+        : { full: shut, everybody: true };
+    if ("full" in choice) {
+      waiting.set(activity.id, { position: waiting.size + 1, reason: choice.full });
+      if (choice.everybody) shut = choice.full;
+      continue;
+    }
+    for (const slot of choice.slots) taken.add(slot);
+    due.push({ activity, slots: choice.slots });
+  }
+  return { due, waiting };
+}
+
+function inOrder(activities: readonly Activity[]): Activity[] {
+  return activities
+    .filter(({ value }) => value.state === "queued")
+    .toSorted((a, b) => (b.value.priority ?? 0) - (a.value.priority ?? 0));
+}
+
+/** Slots for a new job that need not wait: there is room, and nobody has waited longer. */
+export async function roomNow(
+  ports: Ports,
+  settings: Settings["jobs"],
+  arch: Placement["arch"],
+): Promise<readonly string[]> {
+  const choice = chooseSlots({ arch, runner: ports.runner.name }, await heldSlots(ports), settings, () =>
+    ports.ids.random(),
+  );
+  if ("full" in choice) return [];
+  const waiting = (await listStored(ports.records, "job-activity")).some(
+    ({ value: { state, slots = [] } }) => state === "queued" && slots.length === 0,
+  );
+  return waiting ? [] : choice.slots;
+}
+
+/** The jobs with their places in the queue. Costs nothing unless one of them is `creating`. */
+export async function withPlaces(
+  ports: Ports,
+  settings: Settings["jobs"],
+  jobs: readonly Job[],
+): Promise<JobInQueue[]> {
+  if (!jobs.some(({ status }) => status === "creating")) return [...jobs];
+  const activities = await listStored(ports.records, "job-activity");
+  const held = await heldSlots(ports);
+  const { waiting } = takeTurns(activities, held, settings, ports.runner.name, () => 0);
+  return jobs.map((job) => {
+    const queue = waiting.get(job.id);
+    return queue === undefined ? job : { ...job, queue };
+  });
+}

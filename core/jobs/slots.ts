@@ -1,0 +1,82 @@
+import * as v from "valibot";
+import type { Arch } from "../arch.ts";
+import type { JobRunner } from "../ports/job-runner.ts";
+import type { Change } from "../ports/records.ts";
+import type { Settings } from "../settings.ts";
+
+/**
+ * One of the places that a cap allows, held by a job until nothing of its work is left. To insert it is to take it: of
+ * several callers at once, in whatever process, one gets it, so no count can be read wrongly.
+ */
+export const JobSlot = v.object({ id: v.string(), job: v.string() });
+
+/** What decides which caps a job counts for. */
+export interface Placement {
+  readonly arch: Arch | undefined;
+  readonly runner: JobRunner["name"];
+}
+
+interface Cap {
+  readonly scope: string;
+  readonly max: number;
+  /** Which jobs it counts, after "jobs". */
+  readonly which: string;
+}
+
+export type SlotChoice =
+  | { readonly slots: readonly string[] }
+  /** `everybody`: no other job can have a place either. */
+  | { readonly full: string; readonly everybody: boolean };
+
+const OVERALL = "all";
+
+function capsOf({ arch, runner }: Placement, settings: Settings["jobs"]): Cap[] {
+  const caps: Cap[] = [{ scope: OVERALL, max: settings.maxRunning, which: "" }];
+  const onRunner = settings.maxByRunner[runner];
+  if (onRunner !== undefined)
+    caps.push({ scope: `runner-${runner}`, max: onRunner, which: ` on the ${runner} runner` });
+  const forArch = arch === undefined ? undefined : settings.maxByArch[arch];
+  if (forArch !== undefined) caps.push({ scope: `arch-${arch}`, max: forArch, which: ` for ${arch}` });
+  return caps;
+}
+
+/** The slots that a job needs, one of each cap it counts for, or which cap leaves no room. `random` in [0, 1). */
+export function chooseSlots(
+  place: Placement,
+  held: ReadonlySet<string>,
+  settings: Settings["jobs"],
+  random: () => number,
+): SlotChoice {
+  const slots: string[] = [];
+  for (const cap of capsOf(place, settings)) {
+    const free = freeSlots(cap, held);
+    // By chance, so that callers at once seldom want the same one.
+    const slot = free[Math.floor(random() * free.length)];
+    if (slot === undefined) return { full: fullness(cap), everybody: cap.scope === OVERALL };
+    slots.push(slot);
+  }
+  return { slots };
+}
+
+function freeSlots({ scope, max }: Cap, held: ReadonlySet<string>): string[] {
+  const mine = [...held].filter((id) => id.startsWith(`${scope}.`));
+  if (mine.length >= max) return [];
+  // A cap that was lowered counts the jobs of the higher one: each takes a number away.
+  const above = mine.filter((id) => Number(id.slice(scope.length + 1)) >= max).length;
+  const numbers = Array.from({ length: max - above }, (_, number) => `${scope}.${number}`);
+  return numbers.filter((id) => !held.has(id));
+}
+
+function fullness({ max, which }: Cap): string {
+  if (max === 0) return `The service holds all jobs${which} for now.`;
+  return `As many jobs${which} as may at once are running: ${max}.`;
+}
+
+export function takeSlots(job: string, slots: readonly string[]): Change[] {
+  return slots.map((id) => ({ op: "insert", kind: "job-slot", id, value: { id, job } }));
+}
+
+/** A slot never changes while it is held. */
+export function freeSlotChanges(slots: readonly string[]): Change[] {
+  return slots.map((id) => ({ op: "remove", kind: "job-slot", id, version: 1 }));
+}

@@ -1,0 +1,94 @@
+import { isDomainError } from "../errors.ts";
+import type { AgentPresence } from "../ports/job-runner.ts";
+import type { Ports } from "../ports/index.ts";
+import type { Stored } from "../ports/records.ts";
+import type { Settings } from "../settings.ts";
+import { within } from "../time-limit.ts";
+import { releaseChanges } from "./activities.ts";
+import { failJob } from "./job-endings.ts";
+import type { Launcher } from "./launch.ts";
+import { agentDied, agentSilent, overdue } from "./losses.ts";
+import { isTerminal } from "./status.ts";
+import { freeSlotChanges } from "./slots.ts";
+
+type Activity = Stored<"job-activity">;
+
+/** A launch that left no agent is given so long before it is tried again: a runner may be starting it right now. */
+const LAUNCH_GRACE_MS = 10_000;
+/** A runner that does not answer for longer cannot tell. Removing a large work folder takes its time. */
+const INSPECT_LIMIT_MS = 15_000;
+const STOP_LIMIT_MS = 900_000;
+
+/** Looks after one job: ends it when its agent or its time is gone, cleans up after it when it is over. */
+export function createSupervisor(
+  ports: Ports,
+  settings: Settings,
+  launcher: Launcher,
+): (activity: Activity) => Promise<void> {
+  const { records, runner, clock, telemetry } = ports;
+  const startedAt = clock.now();
+
+  async function release({ id, version, value }: Activity): Promise<void> {
+    await within(clock, STOP_LIMIT_MS, "Cleaning up after the job", runner.stop(id));
+    await discardObjects(ports, value.discard);
+    if ((await records.get("job", id)) === undefined) await ports.logs.remove(id);
+    const free = freeSlotChanges(value.slots ?? []);
+    await records.commit([{ op: "remove", kind: "job-activity", id, version }, ...free]);
+  }
+
+  /** A runner that fails is one that cannot tell: the agent's silence decides then. */
+  async function inspect(id: string): Promise<AgentPresence> {
+    try {
+      return await within(clock, INSPECT_LIMIT_MS, "Looking for the agent", runner.inspect(id));
+    } catch (error) {
+      if (!isDomainError(error)) throw error;
+      telemetry.emit({ event: "inspect-failed", level: "warn", job: id, reason: error.message });
+      return { state: "unknown", reason: error.message };
+    }
+  }
+
+  async function running(activity: Activity, job: Stored<"job">): Promise<void> {
+    const { id, value } = activity;
+    const fail = failJob.bind(undefined, ports, settings, id);
+    const now = clock.now();
+    const presence = await inspect(id);
+    if (presence.state === "absent") return await fail(agentDied(presence));
+    // While the service was down nobody could be heard, so silence counts from its start at the earliest.
+    const heard = Math.max(Date.parse(value.last_seen ?? value.since), startedAt);
+    const silence = Math.floor((now - heard) / 1000);
+    if (silence > settings.jobs.silenceSeconds) return await fail(agentSilent(silence));
+    // Nor could an agent say then that it had gone on to the next phase.
+    if (now - startedAt <= settings.jobs.silenceSeconds * 1000) return;
+    const late = overdue(job.value, value, { since: startedAt, now }, settings.jobs);
+    if (late !== undefined) await fail(late);
+  }
+
+  async function launching(activity: Activity): Promise<void> {
+    const age = clock.now() - Date.parse(activity.value.since);
+    const presence = await inspect(activity.id);
+    if (presence.state === "absent") {
+      if (age > LAUNCH_GRACE_MS) await launcher.relaunchOrFail(activity, presence.reason);
+      return;
+    }
+    if (age > settings.jobs.silenceSeconds * 1000)
+      await failJob(ports, settings, activity.id, agentSilent(Math.floor(age / 1000)));
+  }
+
+  return async (activity) => {
+    const { state } = activity.value;
+    if (state === "releasing") return await release(activity);
+    const job = await records.get("job", activity.id);
+    // Whoever ends a job has its work released in the same commit; what a damaged store says otherwise must not hang.
+    if (job === undefined) return await release(activity);
+    if (isTerminal(job.value.status))
+      return await records.commit(releaseChanges(activity, job.value, settings, clock.now()));
+    if (state === "running") await running(activity, job);
+    else if (state === "launching") await launching(activity);
+  };
+}
+
+async function discardObjects(ports: Ports, discard: Activity["value"]["discard"]): Promise<void> {
+  if (discard === undefined) return;
+  for await (const info of ports.artifacts.list(discard.bucket, discard.prefix))
+    await ports.artifacts.remove(info);
+}
