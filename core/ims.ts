@@ -1,3 +1,4 @@
+import { withinBuckets } from "./artifacts/allowed-buckets.ts";
 import { sweepStaging } from "./artifacts/staging.ts";
 import { createDeletedRecords, type DeletedRecords } from "./deleted/deleted-records.ts";
 import { settleAllJournals } from "./deleted/trash.ts";
@@ -47,7 +48,10 @@ export interface Ims {
 const STALE_UPLOAD_MS = 24 * 3_600_000;
 
 /** `wake` is called when a job may be due for launching or cleaning; the next reconciliation need not wait then. */
-export function createIms(ports: Ports, settings: Settings, wake: () => void = () => undefined): Ims {
+export function createIms(given: Ports, settings: Settings, wake: () => void = () => undefined): Ims {
+  const buckets = Object.values(settings.buckets);
+  const artifacts = withinBuckets(given.artifacts, [...buckets, ...settings.linkBuckets]);
+  const ports: Ports = { ...given, artifacts };
   return {
     publicKeys: createPublicKeys(ports),
     recipes: createRecipes(ports),
@@ -69,8 +73,7 @@ export function createIms(ports: Ports, settings: Settings, wake: () => void = (
     },
     async recover() {
       await settleAllJournals(ports);
-      for (const bucket of Object.values(settings.buckets))
-        await sweepStaging(ports, bucket, ports.clock.now() - STALE_UPLOAD_MS);
+      for (const bucket of buckets) await sweepStaging(ports, bucket, ports.clock.now() - STALE_UPLOAD_MS);
     },
   };
 }

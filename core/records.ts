@@ -13,7 +13,13 @@ import { Recipe } from "./recipes/recipe.ts";
 const deleted = { deleted: v.string() };
 
 /** A link path that a live record holds; inserted with the record, so that two records never share a path. */
-const LinkClaim = v.object({ id: v.string(), path: v.string(), owner: v.string() });
+const LinkClaim = v.object({
+  id: v.string(),
+  path: v.string(),
+  owner: v.string(),
+  /** The client sent no ETag with the link; sending it again without one is then no change (behaviour 68). */
+  etag_unstated: v.optional(v.literal(true)),
+});
 
 /** Every kind of record there is. A store keeps values as JSON and answers them parsed by these schemas. */
 const schemas = {

@@ -6,6 +6,8 @@ import type { JobRunner } from "./ports/job-runner.ts";
 /** What an operator decides and core obeys. Times in seconds unless the name says otherwise. */
 export interface Settings {
   readonly buckets: { readonly recipes: string; readonly images: string };
+  /** Beside those two, buckets that links may name; an object elsewhere does not exist for this service. */
+  readonly linkBuckets: readonly string[];
   readonly uploads: { readonly maxArchiveBytes: number; readonly maxArtifactBytes: number };
   readonly jobs: {
     /** Jobs running at once; 0 holds all new jobs. */

@@ -43,6 +43,17 @@ const wholeNumber = (min: number, max: number) =>
   );
 
 const bucket = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/u, "is not a bucket name"));
+/** Separated by commas. */
+const bucketList = v.pipe(
+  v.string(),
+  v.transform((names) =>
+    names
+      .split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== ""),
+  ),
+  v.everyItem((name) => v.is(bucket, name), "is not a list of bucket names"),
+);
 const text = v.pipe(v.string(), v.minLength(1, "is empty"));
 const url = v.pipe(
   v.string(),
@@ -120,6 +131,7 @@ const Environment = v.object({
   IMS_SQUASHFS_PROCESSORS: v.optional(wholeNumber(1, 4096)),
   S3_IMS_BUCKET: v.optional(bucket, "ims"),
   S3_BOOT_IMAGES_BUCKET: v.optional(bucket, "boot-images"),
+  IMS_LINK_BUCKETS: v.optional(bucketList, ""),
   DEFAULT_IMS_IMAGE_SIZE: v.optional(wholeNumber(1, 1_000_000), "60"),
   DEFAULT_IMS_JOB_MEM_SIZE: v.optional(wholeNumber(1, 1_000_000), "8"),
   DEFAULT_IMS_JOB_NAMESPACE: v.optional(text, "ims"),
@@ -134,6 +146,7 @@ const Environment = v.object({
   JOB_CUSTOMER_ACCESS_NETWORK_DOMAIN: v.optional(text, "shasta.local"),
 });
 type Environment = v.InferOutput<typeof Environment>;
+type Variables = Readonly<Record<string, string | undefined>>;
 
 /** Unset members stay unset. */
 const AgentEnvironment = v.pipe(
@@ -168,10 +181,10 @@ const AGENT_SILENCE_SECONDS = 25;
  * The configuration that the environment describes; none at all gives a service on loopback with storage under `./data`.
  * @throws {@link ConfigError} naming every variable that is wrong.
  */
-export function readConfig(environment: Readonly<Record<string, string | undefined>>, arch: string): Config {
+export function readConfig(environment: Variables, arch: string): Config {
   const result = v.safeParse(Environment, environment, { abortEarly: false });
   const problems = result.success ? [] : result.issues.map((issue) => describe(issue));
-  if (result.success) problems.push(...contradictions(result.output));
+  problems.push(...contradictions(environment));
   if (!result.success || problems.length > 0)
     throw new ConfigError(
       `The configuration cannot be used:\n${problems.map((line) => `  ${line}`).join("\n")}`,
@@ -183,13 +196,19 @@ function describe(issue: v.InferIssue<typeof Environment>): string {
   return `${v.getDotPath(issue) ?? "?"} ${issue.message}`;
 }
 
-/** What no single variable can show. */
-function contradictions(env: Environment): string[] {
+const Listening = v.pick(Environment, ["IMS_HOST", "IMS_AUTH"]);
+const Identity = v.pick(Environment, ["IMS_AUTH"]);
+
+/** What no single variable can show. Looks at few variables each time, so that others that are wrong hide nothing. */
+function contradictions(environment: Variables): string[] {
   const problems: string[] = [];
-  if (env.IMS_AUTH === "none" && !LOOPBACK.test(env.IMS_HOST)) problems.push(offLoopback(env.IMS_HOST));
-  if (env.IMS_AUTH === "oidc")
+  const listening = v.safeParse(Listening, environment);
+  if (listening.success && listening.output.IMS_AUTH === "none" && !LOOPBACK.test(listening.output.IMS_HOST))
+    problems.push(offLoopback(listening.output.IMS_HOST));
+  const identity = v.safeParse(Identity, environment);
+  if (identity.success && identity.output.IMS_AUTH === "oidc")
     for (const name of ["IMS_OIDC_ISSUER", "IMS_OIDC_AUDIENCE", "IMS_OIDC_JWKS_URI"] as const)
-      if (env[name] === undefined) problems.push(`${name} is needed with IMS_AUTH=oidc`);
+      if (environment[name] === undefined) problems.push(`${name} is needed with IMS_AUTH=oidc`);
   return problems;
 }
 
@@ -238,6 +257,7 @@ function toConfig(env: Environment, arch: string): Config {
     agentEnv: v.parse(AgentEnvironment, env),
     settings: {
       buckets: { recipes: env.S3_IMS_BUCKET, images: env.S3_BOOT_IMAGES_BUCKET },
+      linkBuckets: env.IMS_LINK_BUCKETS,
       uploads: {
         maxArchiveBytes: env.IMS_MAX_ARCHIVE_BYTES,
         maxArtifactBytes: env.IMS_MAX_ARTIFACT_BYTES,

@@ -118,8 +118,18 @@ function successOf(endpoint: Endpoint): Json {
   if (endpoint.returns === undefined) return { description: "Done" };
   return {
     description: endpoint.summary,
+    ...headersOf(endpoint),
     content: { "application/json": { schema: jsonSchema(endpoint.returns, "output") } },
   };
+}
+
+function headersOf({ answerHeaders }: Endpoint): Json {
+  if (answerHeaders === undefined) return {};
+  const described = Object.entries(answerHeaders).map(([name, description]) => [
+    name,
+    { description, schema: { type: "string" } },
+  ]);
+  return { headers: Object.fromEntries(described) };
 }
 
 /** What is transformed on the way in is described as it arrives; refinements in code have no JSON Schema and are left out. */

@@ -1,7 +1,8 @@
 import { DomainError } from "../errors.ts";
 import type { ArtifactInfo } from "../ports/artifacts.ts";
 import type { Change } from "../ports/records.ts";
-import { claimLink, type ClaimPorts, type LinkOwner } from "./link-claim.ts";
+import type { Telemetry } from "../ports/telemetry.ts";
+import { claimLink, type ClaimPorts, linkedWithoutEtag, type LinkOwner } from "./link-claim.ts";
 import { type Link, sameLink } from "./link.ts";
 
 /** A link as a client sends it: without an ETag the store's is taken. */
@@ -11,13 +12,18 @@ export type WantedLink = Omit<Link, "etag"> & { readonly etag?: string | undefin
 export interface LinkChange {
   readonly link: Link | null;
   readonly changes: readonly Change[];
+  /** The store's ETag, where the client's is another. */
+  readonly storedEtag?: string;
 }
+
+/** Told that a link was taken as the client sent it although the object's ETag is this one. */
+export type EtagRemark = (storedEtag: string) => void;
 
 /** Checks what a link names and answers the object it points to. */
 export type LinkCheck = (link: Link) => Promise<ArtifactInfo>;
 
 /**
- * Links a record that has no link, or finds that it has this very link already (behaviour 65 to 67, 117).
+ * Links a record that has no link, or finds that it has this very link already (behaviour 65 to 68, 117).
  * @throws `conflict` for another link; `invalid` when the path is taken; and what `check` throws.
  */
 export async function changeLink(
@@ -30,12 +36,43 @@ export async function changeLink(
   if (wanted === undefined || wanted === null) return { link: current, changes: [] };
   const asked: Link = { type: wanted.type, path: wanted.path, etag: wanted.etag ?? "" };
   if (current !== null) {
-    if (!sameLink(current, asked)) throw linkConflict();
+    if (!(await isSame(ports, owner, current, wanted))) throw linkConflict();
     return { link: current, changes: [] };
   }
-  const claim = await claimLink(ports, owner, asked);
-  const info = await check(asked);
-  return { link: { ...asked, etag: wanted.etag ?? info.etag }, changes: [claim] };
+  const claim = await claimLink(ports, owner, asked, wanted.etag !== undefined);
+  const { etag } = await check(asked);
+  const differs = wanted.etag !== undefined && wanted.etag !== etag;
+  return {
+    link: { ...asked, etag: wanted.etag ?? etag },
+    changes: [claim],
+    ...(differs ? { storedEtag: etag } : {}),
+  };
+}
+
+async function isSame(
+  ports: ClaimPorts,
+  owner: LinkOwner,
+  current: Link,
+  { type, path, etag }: WantedLink,
+): Promise<boolean> {
+  if (etag !== undefined) return sameLink(current, { type, path, etag });
+  return (
+    sameLink({ ...current, etag: "" }, { type, path, etag: "" }) && linkedWithoutEtag(ports, owner, current)
+  );
+}
+
+/** Makes an ETag visible that is not the object's: in the log, and to whoever answers the client (behaviour 48). */
+export function remarkEtag(
+  { telemetry }: { readonly telemetry: Telemetry },
+  owner: LinkOwner,
+  { link, storedEtag }: LinkChange,
+  remark: EtagRemark | undefined,
+): void {
+  if (storedEtag === undefined || link === null) return;
+  const { path, etag } = link;
+  const record = { record: `${owner.kind} ${owner.id}`, path, sent_etag: etag, stored_etag: storedEtag };
+  telemetry.emit({ event: "link-etag-differs", level: "warn", ...record });
+  remark?.(storedEtag);
 }
 
 /** Behaviour 67. */

@@ -18,7 +18,12 @@ function claimId(signer: Signer, owner: LinkOwner, link: Link): string {
  * The change that takes a link's path for a record; it belongs into the record's own commit.
  * @throws `invalid` when another live record of the kind has the path (behaviour 50, 115).
  */
-export async function claimLink(ports: ClaimPorts, owner: LinkOwner, link: Link): Promise<Change> {
+export async function claimLink(
+  ports: ClaimPorts,
+  owner: LinkOwner,
+  link: Link,
+  etagStated = true,
+): Promise<Change> {
   const id = claimId(ports.signer, owner, link);
   const held = await ports.records.get("link-claim", id);
   if (held !== undefined)
@@ -26,7 +31,19 @@ export async function claimLink(ports: ClaimPorts, owner: LinkOwner, link: Link)
       "invalid",
       `The link path ${link.path} matches the link path for the IMS ${owner.kind} record ${held.value.owner}.`,
     );
-  return { op: "insert", kind: "link-claim", id, value: { id, path: link.path, owner: owner.id } };
+  const value = {
+    id,
+    path: link.path,
+    owner: owner.id,
+    ...(etagStated ? {} : { etag_unstated: true as const }),
+  };
+  return { op: "insert", kind: "link-claim", id, value };
+}
+
+/** Whether the record holds the path of this link, which it was given without an ETag. */
+export async function linkedWithoutEtag(ports: ClaimPorts, owner: LinkOwner, link: Link): Promise<boolean> {
+  const held = (await ports.records.get("link-claim", claimId(ports.signer, owner, link)))?.value;
+  return held?.owner === owner.id && held.etag_unstated === true;
 }
 
 /** The change that gives a link's path back, or nothing when the record does not hold it. */

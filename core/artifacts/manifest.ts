@@ -42,7 +42,23 @@ export function manifestEntry(type: string, info: ArtifactInfo, md5 = info.md5):
 
 /** What an image's manifest names, or `undefined` when there is no readable manifest (behaviour 82). */
 export async function readManifest(artifacts: Artifacts, link: Link): Promise<Manifest | undefined> {
-  const result = v.safeParse(Manifest, await readManifestJson(artifacts, link));
+  return manifestOf(await readManifestJson(artifacts, link));
+}
+
+/**
+ * What goes where the image goes, or `undefined` when there is no readable manifest. An empty object names nothing: an
+ * image may be linked to one (behaviour 54, 84).
+ */
+export async function readParts(
+  artifacts: Artifacts,
+  link: Link,
+): Promise<readonly ManifestArtifact[] | undefined> {
+  const json = await readManifestJson(artifacts, link);
+  return isEmptyObject(json) ? [] : manifestOf(json)?.artifacts;
+}
+
+function manifestOf(json: unknown): Manifest | undefined {
+  const result = v.safeParse(Manifest, json);
   return result.success ? result.output : undefined;
 }
 
@@ -92,15 +108,21 @@ export async function requireObject(artifacts: Artifacts, link: Pick<Link, "path
   if (info === undefined)
     throw new DomainError(
       "invalid",
-      `The s3 artifact ${link.path} cannot be validated: there is no such object.`,
+      `The s3 artifact ${link.path} cannot be validated: there is no such object in a bucket that links may name.`,
     );
   return info;
+}
+
+function isEmptyObject(value: unknown): boolean {
+  return (
+    typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length === 0
+  );
 }
 
 /** Empty JSON values pass unchecked, as in the original (behaviour 54). */
 function isEmpty(value: unknown): boolean {
   if (Array.isArray(value)) return value.length === 0;
-  if (typeof value === "object" && value !== null) return Object.keys(value).length === 0;
+  if (isEmptyObject(value)) return true;
   return value === null || value === "" || value === 0 || value === false;
 }
 

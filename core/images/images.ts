@@ -1,15 +1,14 @@
 import type { Arch } from "../arch.ts";
 import type { Link } from "../artifacts/link.ts";
-import { changeLink, type WantedLink } from "../artifacts/link-change.ts";
-import { releaseLink } from "../artifacts/link-claim.ts";
+import { changeLink, type EtagRemark, remarkEtag, type WantedLink } from "../artifacts/link-change.ts";
 import { checkManifest } from "../artifacts/manifest.ts";
 import { getStored, isoTime, listValues } from "../collection.ts";
-import { changeSides, type Departure, forEachRecord } from "../deleted/trash.ts";
+import { changeSides, forEachRecord } from "../deleted/trash.ts";
 import type { Ports } from "../ports/index.ts";
 import { reapply } from "../retry.ts";
 import type { Settings } from "../settings.ts";
 import type { Image } from "./image.ts";
-import { doomedObjects, imageDeparture } from "./image-departure.ts";
+import { createImageDeparture } from "./image-departure.ts";
 
 export interface NewImage {
   readonly name: string;
@@ -32,9 +31,9 @@ export interface Images {
   list(): Promise<Image[]>;
   get(id: string): Promise<Image>;
   /** @throws `invalid` or `bad-request` when the manifest is not usable or another image has it. */
-  create(wanted: NewImage): Promise<Image>;
+  create(wanted: NewImage, remark?: EtagRemark): Promise<Image>;
   /** All or nothing. @throws `conflict` for another link than the image has already. */
-  update(id: string, patch: ImagePatch): Promise<Image>;
+  update(id: string, patch: ImagePatch, remark?: EtagRemark): Promise<Image>;
   /** To the trash, its artifacts with it. */
   remove(id: string): Promise<void>;
   removeAll(): Promise<void>;
@@ -47,53 +46,34 @@ export function createImages(ports: Ports, settings: Settings): Images {
   const { records, artifacts, clock, ids } = ports;
   const check = (link: Link) => checkManifest(artifacts, link);
 
-  async function create(wanted: NewImage): Promise<Image> {
+  async function create(wanted: NewImage, remark?: EtagRemark): Promise<Image> {
     const id = ids.uuid();
     const created = isoTime(clock.now());
     return await reapply(ports, async () => {
-      const { link, changes } = await changeLink(ports, { kind: "image", id }, null, wanted.link, check);
+      const linked = await changeLink(ports, { kind: "image", id }, null, wanted.link, check);
+      const { link, changes } = linked;
       const { name, arch, metadata } = wanted;
       const value: Image = { id, created, name, link, arch, metadata: { ...metadata } };
       await records.commit([{ op: "insert", kind: "image", id, value }, ...changes]);
+      remarkEtag(ports, { kind: "image", id }, linked, remark);
       return value;
     });
   }
 
-  async function update(id: string, patch: ImagePatch): Promise<Image> {
+  async function update(id: string, patch: ImagePatch, remark?: EtagRemark): Promise<Image> {
     return await reapply(ports, async () => {
       const { value: old, version } = await getStored(records, "image", id);
-      const { link, changes } = await changeLink(ports, { kind: "image", id }, old.link, patch.link, check);
+      const linked = await changeLink(ports, { kind: "image", id }, old.link, patch.link, check);
+      const { link, changes } = linked;
       const metadata = patchMetadata(old.metadata, patch.metadata);
       const value: Image = { ...old, link, metadata, arch: patch.arch ?? old.arch };
       await records.commit([{ op: "replace", kind: "image", id, version, value }, ...changes]);
+      remarkEtag(ports, { kind: "image", id }, linked, remark);
       return value;
     });
   }
 
-  async function depart(id: string, deleted: string): Promise<Departure> {
-    const live = await getStored(records, "image", id);
-    const { link, objects } = await imageDeparture(ports, settings.buckets.images, live.value);
-    return {
-      changes: [
-        { op: "remove", kind: "image", id, version: live.version },
-        { op: "insert", kind: "deleted-image", id, value: { ...live.value, link, deleted } },
-        ...(await releaseLink(ports, { kind: "image", id }, live.value.link)),
-      ],
-      objects,
-    };
-  }
-
-  async function end(id: string, cascade: boolean): Promise<Departure> {
-    const live = await getStored(records, "image", id);
-    return {
-      changes: [
-        { op: "remove", kind: "image", id, version: live.version },
-        ...(await releaseLink(ports, { kind: "image", id }, live.value.link)),
-      ],
-      objects: cascade ? await doomedObjects(artifacts, settings.buckets.images, live.value) : [],
-    };
-  }
-
+  const { depart, end } = createImageDeparture(ports, settings.buckets.images);
   const destroy = (id: string, cascade: boolean) => changeSides(ports, id, () => end(id, cascade));
   const remove = (id: string) => changeSides(ports, id, (now) => depart(id, now));
 

@@ -37,7 +37,6 @@ export function createReturningObjects(ports: Ports, bucket: string): ReturningO
 
   async function restoredLink(link: Link, entries: Entries): Promise<Link> {
     const manifest = entries.find(({ type }) => type === MANIFEST_TYPE);
-    // An image that went to the trash without its objects still has its own manifest (behaviour 93).
     if (manifest === undefined) return link;
     const from = addressOf(manifest.link);
     const info = await artifacts.stat(from);
@@ -49,13 +48,20 @@ export function createReturningObjects(ports: Ports, bucket: string): ReturningO
     link: Link | null,
   ): Promise<{ link: Link | null; objects: JournalStep[] }> {
     if (link === null) return { link, objects: await returnedUploads(id) };
+    if (!wentAlong(id, link)) return { link, objects: await stayed(link) };
     const entries = await entriesOf(link);
-    if (entries === undefined) throw new DomainError("invalid", `Unable to read manifest file ${link.path}.`);
+    if (entries === undefined) throw unreadable(link);
     const objects: JournalStep[] = [];
     for (const entry of entries) objects.push(...(await returnMove(artifacts, addressOf(entry.link))));
     const back = await restoredLink(link, entries);
     if (back.path !== link.path) objects.push({ do: "remove", at: addressOf(link) });
     return { link: back, objects };
+  }
+
+  /** Of an image that went to the trash without its objects: its own manifest must be there (behaviour 93). */
+  async function stayed(link: Link): Promise<JournalStep[]> {
+    if ((await artifacts.stat(addressOf(link))) === undefined) throw unreadable(link);
+    return [];
   }
 
   async function trashedUploads(id: string): Promise<ArtifactInfo[]> {
@@ -74,7 +80,11 @@ export function createReturningObjects(ports: Ports, bucket: string): ReturningO
     if (link === null)
       return (await trashedUploads(id)).map((info) => ({ do: "remove", at: addressIn(info) }));
     if ((await holderOf(ports, "image", link)) !== undefined) return [];
-    const entries = await entriesOf(link);
+    const entries = await entriesOf(link).catch((error: unknown) => {
+      // A manifest that is no object never had anything moved; the record must not be stuck for it (behaviour 84, 85).
+      if (wentAlong(id, link)) throw error;
+      return undefined;
+    });
     if (entries === undefined) return [];
     const paths = [...entries.map((entry) => entry.link.path), link.path];
     return paths.map((path) => ({ do: "remove", at: addressOf({ path }) }));
@@ -82,5 +92,10 @@ export function createReturningObjects(ports: Ports, bucket: string): ReturningO
 
   return { returned, doomed };
 }
+
+/** Whether the link is to the manifest that is written when an image's objects go to the trash with it. */
+const wentAlong = (id: string, link: Link) => link.path.endsWith(`/deleted/${id}/deleted_manifest.json`);
+
+const unreadable = (link: Link) => new DomainError("invalid", `Unable to read manifest file ${link.path}.`);
 
 const addressIn = ({ bucket, key }: ArtifactInfo) => ({ bucket, key });

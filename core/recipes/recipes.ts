@@ -1,6 +1,6 @@
 import type { Arch } from "../arch.ts";
 import type { Link } from "../artifacts/link.ts";
-import { changeLink, type WantedLink } from "../artifacts/link-change.ts";
+import { changeLink, type EtagRemark, remarkEtag, type WantedLink } from "../artifacts/link-change.ts";
 import { requireObject } from "../artifacts/manifest.ts";
 import { getStored, isoTime, listValues } from "../collection.ts";
 import { changeSides, forEachRecord } from "../deleted/trash.ts";
@@ -30,9 +30,9 @@ export interface Recipes {
   list(): Promise<Recipe[]>;
   get(id: string): Promise<Recipe>;
   /** @throws `invalid` when the link's object does not exist or another recipe has it. */
-  create(wanted: NewRecipe): Promise<Recipe>;
+  create(wanted: NewRecipe, remark?: EtagRemark): Promise<Recipe>;
   /** All or nothing. @throws `conflict` for another link than the recipe has already. */
-  update(id: string, patch: RecipePatch): Promise<Recipe>;
+  update(id: string, patch: RecipePatch, remark?: EtagRemark): Promise<Recipe>;
   /** To the trash, its archive with it. */
   remove(id: string): Promise<void>;
   removeAll(): Promise<void>;
@@ -45,21 +45,24 @@ export function createRecipes(ports: Ports): Recipes {
   const { records, artifacts, clock, ids } = ports;
   const check = (link: Link) => requireObject(artifacts, link);
 
-  async function create(wanted: NewRecipe): Promise<Recipe> {
+  async function create(wanted: NewRecipe, remark?: EtagRemark): Promise<Recipe> {
     const id = ids.uuid();
     const created = isoTime(clock.now());
     return await reapply(ports, async () => {
-      const { link, changes } = await changeLink(ports, { kind: "recipe", id }, null, wanted.link, check);
+      const linked = await changeLink(ports, { kind: "recipe", id }, null, wanted.link, check);
+      const { link, changes } = linked;
       const value = { ...wanted, id, created, link, template_dictionary: [...wanted.template_dictionary] };
       await records.commit([{ op: "insert", kind: "recipe", id, value }, ...changes]);
+      remarkEtag(ports, { kind: "recipe", id }, linked, remark);
       return value;
     });
   }
 
-  async function update(id: string, patch: RecipePatch): Promise<Recipe> {
+  async function update(id: string, patch: RecipePatch, remark?: EtagRemark): Promise<Recipe> {
     return await reapply(ports, async () => {
       const { value: old, version } = await getStored(records, "recipe", id);
-      const { link, changes } = await changeLink(ports, { kind: "recipe", id }, old.link, patch.link, check);
+      const linked = await changeLink(ports, { kind: "recipe", id }, old.link, patch.link, check);
+      const { link, changes } = linked;
       const value: Recipe = {
         ...old,
         link,
@@ -68,6 +71,7 @@ export function createRecipes(ports: Ports): Recipes {
         template_dictionary: [...(patch.template_dictionary ?? old.template_dictionary)],
       };
       await records.commit([{ op: "replace", kind: "recipe", id, version, value }, ...changes]);
+      remarkEtag(ports, { kind: "recipe", id }, linked, remark);
       return value;
     });
   }

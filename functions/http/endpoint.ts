@@ -57,6 +57,8 @@ export interface Call<Path extends string, Query extends Schema, Body extends Sc
   readonly body: Output<Body>;
   readonly upload: Upload;
   readonly agent: AgentIdentity;
+  /** Adds a header to the answer, one of `answerHeaders`. */
+  readonly header: (name: string, value: string) => void;
 }
 
 /** Things beside the domain that a few endpoints serve. */
@@ -81,6 +83,8 @@ interface Common<Path extends string, Query extends Schema> {
   readonly query?: Query;
   /** Problems this endpoint may answer beside those that all may. */
   readonly problems?: readonly number[];
+  /** Headers that the answer may have, with what they say. */
+  readonly answerHeaders?: Readonly<Record<string, string>>;
   /** Kept out of the published description: not for people. */
   readonly internal?: boolean;
 }

@@ -55,6 +55,17 @@ export function oneOf<const Words extends readonly [string, ...string[]]>(
   return v.picklist(words, unlessAbsent(`${label}: ${words.join(", ")}.`));
 }
 
+/** Names that JavaScript gives a meaning of its own: as keys of a map they would be lost, or worse, on the way. */
+const RESERVED_KEYS: readonly unknown[] = ["__proto__", "constructor", "prototype"];
+export const RESERVED_KEY = `A key is none of ${RESERVED_KEYS.join(", ")}.`;
+export const isReservedKey = (key: unknown): boolean => RESERVED_KEYS.includes(key);
+
+/** A key of a map that clients fill. */
+export const mapKey = v.pipe(
+  v.string(),
+  v.check((key) => !isReservedKey(key), RESERVED_KEY),
+);
+
 /** A JSON object of any members; valibot's own would take a list for one. */
 export const mapping = v.custom<Record<string, unknown>>(
   (input) => typeof input === "object" && input !== null && !Array.isArray(input),

@@ -71,11 +71,13 @@ async function handle(c: C, endpoint: Endpoint, options: ServeOptions): Promise<
   const query = parseQuery(endpoint, c.req.queries());
   const body = endpoint.body === undefined ? undefined : await readJsonBody(request, endpoint.body);
   const upload = uploadOf(c, options);
-  const answer = await endpoint.run({ ims, services, params, query, body, upload, agent });
+  const headers: Record<string, string> = {};
+  const header = (name: string, value: string) => void (headers[name] = value);
+  const answer = await endpoint.run({ ims, services, params, query, body, upload, agent, header });
   if (isDownload(endpoint, answer)) return await downloadResponse(request, answer);
   if (endpoint.status === 201) c.set("record", idOf(answer));
   if (endpoint.status === 204) return new Response(null, { status: 204 });
-  return jsonResponse(request, endpoint, answer);
+  return jsonResponse(request, endpoint, answer, headers);
 }
 
 /** Authentication comes before everything else, also before finding out whether a thing exists. */
@@ -142,9 +144,14 @@ function idOf(answer: unknown): string {
 }
 
 /** Every GET has an entity tag, so that polling clients need not be sent what they have. */
-function jsonResponse(request: Request, endpoint: Endpoint, answer: unknown): Response {
+function jsonResponse(
+  request: Request,
+  endpoint: Endpoint,
+  answer: unknown,
+  more: Readonly<Record<string, string>>,
+): Response {
   const text = JSON.stringify(answer);
-  const headers: Record<string, string> = { "content-type": "application/json" };
+  const headers: Record<string, string> = { ...more, "content-type": "application/json" };
   if (endpoint.method === "get") {
     const etag = createHash("sha1").update(text).digest("base64url");
     headers["etag"] = `"${etag}"`;
@@ -164,7 +171,7 @@ function answerUnknown(c: C, endpoints: readonly Endpoint[]): Response {
       problemOf(404, "The requested URL was not found on the server. /openapi.json lists what there is."),
     );
   const allow = allowed(methods);
-  if (method === "OPTIONS") return new Response(null, { status: 204, headers: { allow } });
+  if (method === "OPTIONS") return new Response(null, { status: 200, headers: { allow } });
   return problemResponse(problemOf(405, `This path does not know ${method}; it knows ${allow}.`), { allow });
 }
 

@@ -11,6 +11,9 @@ import {
   lenientBoolean,
   lenientPositiveInteger,
   lenientUuid,
+  isReservedKey,
+  RESERVED_KEY,
+  mapKey,
   mapping,
   notBlank,
   oneOf,
@@ -33,6 +36,10 @@ const MetadataInput = v.pipe(
   mapping,
   v.rawTransform<Record<string, unknown>, Record<string, string>>(({ dataset, addIssue, NEVER }) => {
     const { key, value } = dataset.value;
+    if ([...Object.keys(dataset.value), key].some(isReservedKey)) {
+      addIssue({ message: RESERVED_KEY });
+      return NEVER;
+    }
     const pair =
       key === undefined
         ? undefined
@@ -58,7 +65,7 @@ export const NewImageV3 = v.strictObject({
 
 const MetadataChange = v.strictObject({
   operation: oneOf(["set", "remove"]),
-  key: v.string(),
+  key: mapKey,
   value: v.optional(v.string()),
 });
 
@@ -70,7 +77,7 @@ export const ImagePatchV3 = v.strictObject({
 export const ImageV3 = Image;
 export const DeletedImageV3 = v.object({ ...Image.entries, deleted: v.string() });
 
-const TemplateEntryInput = v.strictObject({ key: v.string(), value: v.string() });
+const TemplateEntryInput = v.strictObject({ key: mapKey, value: v.string() });
 
 export const NewRecipeV3 = v.strictObject({
   name: notBlank("name"),

@@ -32,6 +32,28 @@ describe("the configuration", () => {
     );
   });
 
+  it("names what contradicts something beside what is wrong by itself", () => {
+    const wrong = { IMS_HOST: "0.0.0.0", IMS_PORT: "none" };
+    expect(() => readConfig(wrong, "x64")).toThrow(
+      /IMS_PORT is not a whole number[\s\S]*IMS_HOST=0\.0\.0\.0/u,
+    );
+    const oidc = { IMS_AUTH: "oidc", IMS_PORT: "none", IMS_OIDC_ISSUER: "https://id.example" };
+    expect(() => readConfig(oidc, "x64")).toThrow(
+      /IMS_PORT is not[\s\S]*IMS_OIDC_AUDIENCE is needed[\s\S]*IMS_OIDC_JWKS_URI is needed/u,
+    );
+  });
+
+  it("takes a list of further buckets that links may name", () => {
+    expect(readConfig({}, "x64").settings.linkBuckets).toEqual([]);
+    expect(readConfig({ IMS_LINK_BUCKETS: "sat, boot.old" }, "x64").settings.linkBuckets).toEqual([
+      "sat",
+      "boot.old",
+    ]);
+    expect(() => readConfig({ IMS_LINK_BUCKETS: "fine,No" }, "x64")).toThrow(
+      /IMS_LINK_BUCKETS is not a list/u,
+    );
+  });
+
   it.each(["0.0.0.0", "::", "192.168.1.1", "example.org", "127.0.0.1.example.org"])(
     "does not listen on %s without authentication and says what to do",
     (host) => {

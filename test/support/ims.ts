@@ -19,6 +19,7 @@ export function createTestService(
   jobs: Partial<Settings["jobs"]> = {},
   replace: Partial<Ports> = {},
   authenticator?: (ports: Ports) => Authenticator,
+  more: Partial<Settings> = {},
 ) {
   const time = { now: Date.parse("2026-06-15T12:00:00.000Z") };
   const events: TelemetryEvent[] = [];
@@ -45,7 +46,7 @@ export function createTestService(
     telemetry: { emit: (event) => events.push(event) },
     ...replace,
   };
-  const settings = testSettings(jobs);
+  const settings = { ...testSettings(jobs), ...more };
   const ims = createIms(ports, settings);
   const app = serve(ENDPOINTS, {
     ims,

@@ -1,4 +1,5 @@
 import { endpoint } from "../../http/endpoint.ts";
+import { etagRemark, linkHeaders } from "../../http/etag-remark.ts";
 import { NewImageV3, ImageV3 } from "../shapes.ts";
 
 export default endpoint({
@@ -10,6 +11,7 @@ export default endpoint({
   role: "admin",
   body: NewImageV3,
   returns: ImageV3,
+  answerHeaders: linkHeaders,
   status: 201,
-  run: ({ ims, body }) => ims.images.create(body),
+  run: ({ ims, body, header }) => ims.images.create(body, etagRemark(header)),
 });

@@ -1,4 +1,5 @@
 import { endpoint } from "../../http/endpoint.ts";
+import { etagRemark, linkHeaders } from "../../http/etag-remark.ts";
 import { ImagePatchV3, ImageV3 } from "../shapes.ts";
 
 export default endpoint({
@@ -10,8 +11,9 @@ export default endpoint({
   role: "admin",
   body: ImagePatchV3,
   returns: ImageV3,
+  answerHeaders: linkHeaders,
   status: 200,
   problems: [409],
   exists: ({ ims, params }) => ims.images.get(params.image_id),
-  run: ({ ims, params, body }) => ims.images.update(params.image_id, body),
+  run: ({ ims, params, body, header }) => ims.images.update(params.image_id, body, etagRemark(header)),
 });

@@ -1,4 +1,5 @@
 import { endpoint } from "../../http/endpoint.ts";
+import { etagRemark, linkHeaders } from "../../http/etag-remark.ts";
 import { NewRecipeV3, RecipeV3 } from "../shapes.ts";
 
 export default endpoint({
@@ -10,6 +11,7 @@ export default endpoint({
   role: "admin",
   body: NewRecipeV3,
   returns: RecipeV3,
+  answerHeaders: linkHeaders,
   status: 201,
-  run: ({ ims, body }) => ims.recipes.create(body),
+  run: ({ ims, body, header }) => ims.recipes.create(body, etagRemark(header)),
 });

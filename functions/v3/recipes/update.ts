@@ -1,4 +1,5 @@
 import { endpoint } from "../../http/endpoint.ts";
+import { etagRemark, linkHeaders } from "../../http/etag-remark.ts";
 import { RecipePatchV3, RecipeV3 } from "../shapes.ts";
 
 export default endpoint({
@@ -10,8 +11,9 @@ export default endpoint({
   role: "admin",
   body: RecipePatchV3,
   returns: RecipeV3,
+  answerHeaders: linkHeaders,
   status: 200,
   problems: [409],
   exists: ({ ims, params }) => ims.recipes.get(params.recipe_id),
-  run: ({ ims, params, body }) => ims.recipes.update(params.recipe_id, body),
+  run: ({ ims, params, body, header }) => ims.recipes.update(params.recipe_id, body, etagRemark(header)),
 });
