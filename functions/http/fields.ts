@@ -27,7 +27,7 @@ export const lenientBoolean = v.pipe(
 export const lenientPositiveInteger = (name: string) =>
   v.pipe(
     v.union(
-      [v.number(), v.pipe(v.string(), v.regex(/^[+-]?\d{1,15}$/u))],
+      [v.number(), v.pipe(v.string(), v.regex(/^[+-]?\d{1,15}$/u, "Not a valid integer."))],
       unlessAbsent("Not a valid integer."),
     ),
     v.transform((value) => Math.trunc(Number(value))),

@@ -65,7 +65,7 @@ describe("every endpoint", () => {
   );
 
   it.each(withBody)(
-    "%s answers 415, 400 and 413 for a body it cannot take (behaviour 5 to 7)",
+    "%s answers 415, 400 and 413 for a body it cannot take (behaviour 5, 6, 7)",
     async (_, { method, path }) => {
       const send = async (body: string, type?: string) =>
         (

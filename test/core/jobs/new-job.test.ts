@@ -22,7 +22,7 @@ const make = (r: Partial<JobRequest> = {}, f: Partial<JobFacts> = {}) =>
   newJob({ ...request, ...r }, { ...facts, ...f }, testSettings().jobs);
 
 describe("a new job", () => {
-  it("has every default of the original (behaviour 148 to 159)", () => {
+  it("has every default of the original (behaviour 148, 151, 152, 153, 158, 159)", () => {
     expect(make()).toMatchObject({
       status: "creating",
       resultant_image_id: null,
@@ -70,7 +70,7 @@ describe("a new job", () => {
     expect(make({ ssh_containers: null }).ssh_containers).toBeNull();
   });
 
-  it("has one shell to customize in, named as asked, not jailed unless asked (behaviour 154 to 156)", () => {
+  it("has one shell to customize in, named as asked, not jailed unless asked (behaviour 154, 155, 156)", () => {
     const customize = { job_type: "customize", enable_debug: true } as const;
     expect(make({ ...customize }).ssh_containers).toMatchObject([{ name: "customize", jail: false }]);
     expect(make({ ...customize, ssh_containers: [{ name: "cfs", jail: true }] }).ssh_containers).toEqual([

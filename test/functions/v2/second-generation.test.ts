@@ -100,7 +100,7 @@ describe("remote build nodes", () => {
   const xname = "x3000c1s10b1n0";
 
   it.each(["/v3/remote-build-nodes", "/remote-build-nodes"])(
-    "are registered, listed and forgotten under %s (behaviour 187 to 190)",
+    "are registered, listed and forgotten under %s (behaviour 187, 189, 190)",
     async (path) => {
       expect(await service.post(path, { xname })).toMatchObject({ status: 201, json: { xname } });
       expect((await service.post(path, { xname })).status).toBe(201);

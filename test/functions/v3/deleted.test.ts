@@ -276,7 +276,7 @@ describe("deleted recipes", () => {
     expect((await service.get(`/v3/recipes/${recipe.id}/archive`)).text).toBe("archive");
   });
 
-  it("stay in the trash while their archive is gone (behaviour 123 to 125)", async () => {
+  it("stay in the trash while their archive is gone (behaviour 123, 124, 125)", async () => {
     const recipe = await linkedRecipe();
     const at = address(`recipes/${recipe.id}/recipe.tar.gz`, "ims");
     await service.ports.artifacts.remove(at);

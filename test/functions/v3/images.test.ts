@@ -130,7 +130,7 @@ describe("images", () => {
     expect((await create({ link: { type: "s3", path: "nowhere" } })).status).toBe(422);
   });
 
-  it("take their objects with them into the trash (behaviour 77 to 79)", async () => {
+  it("take their objects with them into the trash (behaviour 77, 78, 79)", async () => {
     const link = await storeImage(service.ports.artifacts, "a");
     const { id } = (await create({ link, metadata: { k: "v" } })).json;
     expect((await service.remove(`/v3/images/${id}`)).status).toBe(204);

@@ -60,13 +60,13 @@ describe("a new job", () => {
     [{ ssh_containers: [{ status: "x" }] }, "ssh_containers"],
     [{ arch: "x86_64" }, "arch"],
     [{ status: "success" }, "status"],
-  ])("with %j is refused for %s (behaviour 132 to 139)", async (more, field) => {
+  ])("with %j is refused for %s (behaviour 133, 134, 135, 136, 137, 138, 139)", async (more, field) => {
     const { status, json } = await service.post("/v3/jobs", { ...(await recipeAndKey()), ...more });
     expect(status).toBe(422);
     expect(Object.keys(json.errors)).toEqual([field]);
   });
 
-  it("needs a recipe with an archive, and a key (behaviour 141 to 147)", async () => {
+  it("needs a recipe with an archive, and a key (behaviour 141, 143, 144, 145, 147)", async () => {
     const request = await recipeAndKey();
     const unknown = "11111111-1111-4111-8111-111111111111";
     const bare = (
@@ -319,7 +319,7 @@ describe("people", () => {
     expect(await service.ports.records.get("job-activity", id)).toBeUndefined();
   });
 
-  it("list and delete by filter, and nothing by a filter that means nothing (behaviour 178 to 184)", async () => {
+  it("list and delete by filter, and nothing by a filter that means nothing (behaviour 178, 179, 183)", async () => {
     const first = await create();
     const second = await create();
     await service.patch(`/v3/jobs/${second.id}`, { status: "error" });

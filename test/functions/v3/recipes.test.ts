@@ -41,7 +41,7 @@ describe("recipes", () => {
       { link: { path: "", type: "http" } },
       { link: { path: ["path field must not be blank"], type: ["Type must be one of: s3."] } },
     ],
-  ])("refuse %j (behaviour 110 to 112)", async (more, errors) => {
+  ])("refuse %j (behaviour 110, 111, 112)", async (more, errors) => {
     const { status, json } = await service.post("/v3/recipes", { ...wanted, ...more });
     expect(status).toBe(422);
     expect(json.errors).toEqual(errors);
@@ -51,7 +51,7 @@ describe("recipes", () => {
     expect((await create({ template_dictionary: null })).template_dictionary).toEqual([]);
   });
 
-  it("are changed as a whole or not at all (behaviour 116 to 120)", async () => {
+  it("are changed as a whole or not at all (behaviour 116, 118, 120)", async () => {
     const { id } = await create();
     const template_dictionary = [
       { key: "A", value: "1" },
