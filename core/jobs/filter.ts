@@ -16,11 +16,12 @@ const AGE = /^(?:\d+[wdhm])+$/u;
 export function jobFilter(query: JobQuery, now: number): (job: Job) => boolean {
   const statuses = query.status?.map((word) => oneOf("status", JOB_STATUSES, word.toLowerCase()));
   const type = query.job_type === undefined ? undefined : oneOf("job_type", JOB_TYPES, query.job_type);
-  const since = query.age === undefined ? undefined : now - ageInMs(query.age);
+  // Older ones are meant, so that a clean-up keeps what is recent (behaviour 181).
+  const before = query.age === undefined ? undefined : now - ageInMs(query.age);
   return (job) =>
     (statuses === undefined || statuses.length === 0 || statuses.includes(job.status)) &&
     (type === undefined || job.job_type === type) &&
-    (since === undefined || Date.parse(job.created) >= since);
+    (before === undefined || Date.parse(job.created) < before);
 }
 
 function oneOf<T extends string>(name: string, words: readonly T[], word: string): T {

@@ -1,5 +1,36 @@
 import * as v from "valibot";
 
+/**
+ * An object that has these members and no others. valibot's own strict object names the first unknown member and is
+ * silent about the rest; clients are told all that is wrong at once (behaviour 11).
+ */
+export function members<const Entries extends v.ObjectEntries>(entries: Entries) {
+  const strict = v.strictObject(entries);
+  const schema: typeof strict = {
+    ...strict,
+    "~run"(dataset, config) {
+      const input = dataset.value;
+      const result = strict["~run"](dataset, config);
+      const first = result.issues?.find(isUnknownMember);
+      if (first !== undefined && typeof input === "object" && input !== null)
+        for (const [key, value] of Object.entries(input))
+          if (key !== first.input && !Object.hasOwn(entries, key))
+            result.issues?.push({
+              ...first,
+              input: key,
+              path: [{ type: "unknown", origin: "key", input, key, value }],
+            });
+      return result;
+    },
+  };
+  return schema;
+}
+
+/** Of the object itself, not of one within it. */
+function isUnknownMember(issue: v.BaseIssue<unknown>): boolean {
+  return issue.expected === "never" && issue.path?.length === 1 && issue.path[0].origin === "key";
+}
+
 /** A string that must not be empty; `name` is the field's, for the message clients know (behaviour 23). */
 export const notBlank = (name: string) =>
   v.pipe(v.string(), v.minLength(1, `${name} field must not be blank`));

@@ -15,6 +15,7 @@ import {
   RESERVED_KEY,
   mapKey,
   mapping,
+  members,
   notBlank,
   oneOf,
 } from "../http/fields.ts";
@@ -22,13 +23,13 @@ import {
 const arch = oneOf(ARCHS);
 
 /** Requests refuse members they do not know (behaviour 10). */
-const LinkInput = v.strictObject({
+const LinkInput = members({
   path: notBlank("path"),
   type: oneOf(["s3"], "Type must be one of"),
   etag: v.optional(v.string()),
 });
 
-const MetadataPair = v.strictObject({ key: v.string(), value: v.optional(v.string(), "") });
+const MetadataPair = members({ key: v.string(), value: v.optional(v.string(), "") });
 const MetadataMap = v.record(v.string(), v.string());
 
 /** `{key, value}` or a plain map; a pair's further members are dropped (behaviour 46, 47). */
@@ -52,24 +53,24 @@ const MetadataInput = v.pipe(
   }),
 );
 
-export const NewPublicKeyV3 = v.strictObject({ name: notBlank("name"), public_key: notBlank("public_key") });
+export const NewPublicKeyV3 = members({ name: notBlank("name"), public_key: notBlank("public_key") });
 export const PublicKeyV3 = PublicKey;
 export const DeletedPublicKeyV3 = v.object({ ...PublicKey.entries, deleted: v.string() });
 
-export const NewImageV3 = v.strictObject({
+export const NewImageV3 = members({
   name: notBlank("name"),
   link: v.optional(v.nullable(LinkInput), null),
   arch: v.optional(arch, "x86_64"),
   metadata: v.optional(MetadataInput, {}),
 });
 
-const MetadataChange = v.strictObject({
+const MetadataChange = members({
   operation: oneOf(["set", "remove"]),
   key: mapKey,
   value: v.optional(v.string()),
 });
 
-export const ImagePatchV3 = v.strictObject({
+export const ImagePatchV3 = members({
   link: v.optional(LinkInput),
   arch: v.optional(arch),
   metadata: v.optional(MetadataChange),
@@ -77,9 +78,9 @@ export const ImagePatchV3 = v.strictObject({
 export const ImageV3 = Image;
 export const DeletedImageV3 = v.object({ ...Image.entries, deleted: v.string() });
 
-const TemplateEntryInput = v.strictObject({ key: mapKey, value: v.string() });
+const TemplateEntryInput = members({ key: mapKey, value: v.string() });
 
-export const NewRecipeV3 = v.strictObject({
+export const NewRecipeV3 = members({
   name: notBlank("name"),
   recipe_type: oneOf(RECIPE_TYPES, "Recipe type must be one of"),
   linux_distribution: oneOf(LINUX_DISTRIBUTIONS, "Recipe type must be one of"),
@@ -96,7 +97,7 @@ export const NewRecipeV3 = v.strictObject({
   arch: v.optional(arch, "x86_64"),
 });
 
-export const RecipePatchV3 = v.strictObject({
+export const RecipePatchV3 = members({
   link: v.optional(LinkInput),
   arch: v.optional(arch),
   require_dkms: v.optional(lenientBoolean),
@@ -105,7 +106,7 @@ export const RecipePatchV3 = v.strictObject({
 export const RecipeV3 = Recipe;
 export const DeletedRecipeV3 = v.object({ ...Recipe.entries, deleted: v.string() });
 
-const SshContainerInput = v.strictObject({ name: v.optional(v.string()), jail: v.optional(lenientBoolean) });
+const SshContainerInput = members({ name: v.optional(v.string()), jail: v.optional(lenientBoolean) });
 
 /** Of jobs that wait: higher comes first. Not in the original. */
 const priority = v.pipe(
@@ -115,7 +116,7 @@ const priority = v.pipe(
   v.maxValue(100, "priority must be -100 to 100."),
 );
 
-export const NewJobV3 = v.strictObject({
+export const NewJobV3 = members({
   job_type: oneOf(JOB_TYPES, "Job type must be one of"),
   artifact_id: lenientUuid,
   public_key_id: lenientUuid,
@@ -131,7 +132,7 @@ export const NewJobV3 = v.strictObject({
   priority: v.optional(priority),
 });
 
-export const JobPatchV3 = v.strictObject({
+export const JobPatchV3 = members({
   status: v.optional(oneOf(JOB_STATUSES)),
   resultant_image_id: v.optional(lenientUuid),
 });
@@ -168,7 +169,7 @@ export const JobQueryV3 = v.object({
 });
 
 /** The original's message names another field (behaviour 188). */
-export const NewRemoteBuildNodeV3 = v.strictObject({ xname: notBlank("name") });
+export const NewRemoteBuildNodeV3 = members({ xname: notBlank("name") });
 export const RemoteBuildNodeV3 = RemoteBuildNode;
 
 export const NodeStatusV3 = v.object({

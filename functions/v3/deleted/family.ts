@@ -1,10 +1,10 @@
 import * as v from "valibot";
 import type { Ims } from "../../../core/ims.ts";
 import { endpoint } from "../../http/endpoint.ts";
-import { oneOf } from "../../http/fields.ts";
+import { members, oneOf } from "../../http/fields.ts";
 
 /** The one thing that can be done to what is in the trash by PATCH (behaviour 35). */
-const Undelete = v.strictObject({ operation: oneOf(["undelete"]) });
+const Undelete = members({ operation: oneOf(["undelete"]) });
 
 /** What the six operations on one kind of deleted records need to know of it. */
 interface Family {

@@ -155,6 +155,7 @@ describe("bodies", () => {
       build_env_size: "many",
       ssh_containers: {},
       extra: 1,
+      another: 1,
     });
     expect(json.errors).toEqual({
       job_type: [expect.any(String)],
@@ -165,6 +166,7 @@ describe("bodies", () => {
       build_env_size: ["Not a valid integer."],
       ssh_containers: ["Not a valid list."],
       extra: ["Unknown field."],
+      another: ["Unknown field."],
     });
     expect((await service.post("/v3/images", { name: 7, metadata: "x" })).json.errors).toEqual({
       name: ["Not a valid string."],

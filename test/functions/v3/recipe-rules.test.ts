@@ -22,7 +22,7 @@ async function linked(key = "folder/archive.tar.gz", etag?: string) {
 
 describe("a new recipe", () => {
   it.each(["name", "recipe_type", "linux_distribution"])("needs %s (behaviour 110)", async (field) => {
-    const { [field]: _left, ...rest } = { ...wanted, [field]: undefined };
+    const rest = { ...wanted, [field]: undefined };
     expect((await service.post("/v3/recipes", rest)).json).toMatchObject({
       status: 422,
       errors: { [field]: ["Missing data for required field."] },
@@ -182,7 +182,7 @@ describe("a recipe in the trash", () => {
 
   it("is named in its path as clients name it (behaviour 131)", () => {
     const paths = ENDPOINTS.map(({ path }) => path).filter((path) => path.startsWith("/v3/deleted/recipes/"));
-    expect([...new Set(paths)]).toEqual(["/v3/deleted/recipes/{deleted_recipe_id}"]);
+    expect([...new Set(paths)]).toEqual(["/v3/deleted/recipes/{recipe_id}"]);
   });
 });
 

@@ -6,7 +6,7 @@ export const family = deletedFamily({
   many: "recipes",
   noun: "recipe",
   path: "/v3/deleted/recipes",
-  idName: "deleted_recipe_id",
+  idName: "recipe_id",
   shape: DeletedRecipeV3,
   records: (ims) => ims.deletedRecipes,
 });
