@@ -54,7 +54,7 @@ async function versions(records: Records, kind: "image" | "link-claim"): Promise
 
 describe("a store whose process is killed", () => {
   it(
-    `holds all that was acknowledged and no half commit, ${ROUNDS} times over`,
+    `holds all that was acknowledged and no half commit, ${ROUNDS} times over (behaviour 195)`,
     { timeout: TIMEOUT_MS },
     async () => {
       const path = join(await scratchFolder(), "records.db");

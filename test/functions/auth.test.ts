@@ -117,7 +117,7 @@ describe("a gateway in front", () => {
     expect((await service().get("/v3/images", headers)).status).toBe(status);
   });
 
-  it("lets everybody be an administrator when it tells no roles", async () => {
+  it("lets everybody be an administrator when it tells no roles (behaviour 202)", async () => {
     const open = createTestService({}, {}, () =>
       createGatewayAuthenticator({ userHeader: "x-user", roleHeader: undefined }),
     );

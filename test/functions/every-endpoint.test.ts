@@ -152,7 +152,7 @@ describe("the service", () => {
     expect(await id('{"forged": 1}')).toMatch(/^[0-9a-f-]{36}$/u);
   });
 
-  it("logs one line per request, without query, headers or body", async () => {
+  it("logs one line per request, without query, headers or body (behaviour 198)", async () => {
     await service.call(
       "POST",
       "/v3/public-keys?token=s3cret",

@@ -100,7 +100,7 @@ describe("the file of a record store", () => {
     expect(await readdir(dirname(path))).toEqual(["records.db"]);
   });
 
-  it("survives the way from version 0, and each version after it", () => {
+  it("survives the way from version 0, and each version after it (behaviour 199)", () => {
     const db = new DatabaseSync(":memory:");
     migrate(db);
     expect(db.prepare("PRAGMA user_version").get()).toEqual({ user_version: MIGRATIONS.length });

@@ -29,7 +29,7 @@ async function openStore(): Promise<{ records: Records; path: string }> {
 }
 
 describe("several processes on one store", () => {
-  it("lose nothing of each other, and a process with an idle store ends by itself", async () => {
+  it("lose nothing of each other, and a process with an idle store ends by itself (behaviour 197)", async () => {
     const { records, path } = await openStore();
     await records.commit([insertImage("counter", { count: "0" })]);
     const other = spawn(process.execPath, [OTHER_PROCESS, path, "other", "60"], { stdio: "inherit" });
