@@ -24,7 +24,7 @@ export interface FieldErrors {
 
 export interface DomainErrorOptions {
   readonly cause?: unknown;
-  /** Only with `invalid`: every field that failed. */
+  /** Every field that failed; of an operation on many records, every record that failed, by id. */
   readonly fields?: FieldErrors;
 }
 

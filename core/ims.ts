@@ -1,7 +1,8 @@
 import { withinBuckets } from "./artifacts/allowed-buckets.ts";
+import { createJournals } from "./artifacts/journals.ts";
 import { sweepStaging } from "./artifacts/staging.ts";
+import type { CorePorts } from "./core-ports.ts";
 import { createDeletedRecords, type DeletedRecords } from "./deleted/deleted-records.ts";
-import { settleAllJournals } from "./deleted/trash.ts";
 import { createImageArtifacts, type ImageArtifacts } from "./images/image-artifacts.ts";
 import { imageReturn } from "./images/image-return.ts";
 import { createImageUploads, type ImageUploads } from "./images/image-uploads.ts";
@@ -40,8 +41,13 @@ export interface Ims {
   authenticateAgent(jobId: string, token: string | undefined): AgentIdentity;
   /** Proves that records and objects can be stored now. @throws `unavailable` or `storage-full` */
   checkStorage(): Promise<void>;
+  /**
+   * Goes on with the object moves that no request waits for: those of a crash, of a store that was out of reach, of a
+   * wait that was too long. Never throws for one that fails again. Ends early by the signal.
+   */
+  settle(signal?: AbortSignal): Promise<void>;
   /** Finishes what a crash left half done: pending object moves, uploads that nobody will complete. */
-  recover(): Promise<void>;
+  recover(signal?: AbortSignal): Promise<void>;
 }
 
 /** Uploads that are older cannot belong to a request that still runs. */
@@ -51,7 +57,8 @@ const STALE_UPLOAD_MS = 24 * 3_600_000;
 export function createIms(given: Ports, settings: Settings, wake: () => void = () => undefined): Ims {
   const buckets = Object.values(settings.buckets);
   const artifacts = withinBuckets(given.artifacts, [...buckets, ...settings.linkBuckets]);
-  const ports: Ports = { ...given, artifacts };
+  const journals = createJournals({ ...given, artifacts }, settings.moveWaitSeconds);
+  const ports: CorePorts = { ...given, artifacts, journals };
   return {
     publicKeys: createPublicKeys(ports),
     recipes: createRecipes(ports),
@@ -71,8 +78,9 @@ export function createIms(given: Ports, settings: Settings, wake: () => void = (
     async checkStorage() {
       await Promise.all([ports.records.check(), ports.artifacts.check()]);
     },
-    async recover() {
-      await settleAllJournals(ports);
+    settle: (signal) => journals.settleAll(signal),
+    async recover(signal) {
+      await journals.settleAll(signal);
       for (const bucket of buckets) await sweepStaging(ports, bucket, ports.clock.now() - STALE_UPLOAD_MS);
     },
   };

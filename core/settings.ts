@@ -8,6 +8,8 @@ export interface Settings {
   readonly buckets: { readonly recipes: string; readonly images: string };
   /** Beside those two, buckets that links may name; an object elsewhere does not exist for this service. */
   readonly linkBuckets: readonly string[];
+  /** How long a request waits for objects that have to move before the rest is left to go on without it. */
+  readonly moveWaitSeconds: number;
   readonly uploads: { readonly maxArchiveBytes: number; readonly maxArtifactBytes: number };
   readonly jobs: {
     /** Jobs running at once; 0 holds all new jobs. */

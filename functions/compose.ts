@@ -28,8 +28,10 @@ import type { ServeOptions } from "./http/serve.ts";
 export interface Composition {
   readonly ims: Ims;
   readonly serving: Omit<ServeOptions, "incoming">;
+  /** Moves objects that no request waits for any more. Never throws. */
+  readonly settling: (ending: AbortSignal) => Promise<void>;
   /** What keeps the store tidy, to be done now and then. Never throws. */
-  readonly housekeeping: () => Promise<void>;
+  readonly housekeeping: (ending: AbortSignal) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -73,7 +75,8 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
       now: () => clock.now(),
       newId: () => ids.uuid(),
     },
-    housekeeping: () => tidy(ims, telemetry, () => sweepFileArtifacts({ root, clock })),
+    settling: (ending) => told(telemetry, "settle", ims.settle(ending)),
+    housekeeping: (ending) => tidy(ims, telemetry, ending, () => sweepFileArtifacts({ root, clock })),
     close: () => records.close(),
   };
 }
@@ -116,13 +119,22 @@ async function openapi(): Promise<unknown> {
   return (await import("../infra/openapi.json", { with: { type: "json" } })).default;
 }
 
-async function tidy(ims: Ims, telemetry: Telemetry, sweepFiles: () => Promise<unknown>): Promise<void> {
+async function tidy(
+  ims: Ims,
+  telemetry: Telemetry,
+  ending: AbortSignal,
+  sweepFiles: () => Promise<unknown>,
+): Promise<void> {
   for (const [what, work] of [
-    ["recover", () => ims.recover()],
+    ["recover", () => ims.recover(ending)],
     ["leftovers", () => ims.reconciler.sweep()],
     ["files", sweepFiles],
   ] as const)
-    await work().catch((error: unknown) =>
-      telemetry.emit({ event: "housekeeping-failed", level: "error", what, reason: String(error) }),
-    );
+    await told(telemetry, what, work());
+}
+
+async function told(telemetry: Telemetry, what: string, work: Promise<unknown>): Promise<void> {
+  await work.catch((error: unknown) =>
+    telemetry.emit({ event: "housekeeping-failed", level: "error", what, reason: String(error) }),
+  );
 }

@@ -123,6 +123,7 @@ const Environment = v.object({
   IMS_IDLE_SECONDS: v.optional(wholeNumber(60, LONGEST_PHASE), "14400"),
   IMS_IDLE_WARNING_SECONDS: v.optional(wholeNumber(0, LONGEST_PHASE), "900"),
   IMS_REPO_WAIT_SECONDS: v.optional(wholeNumber(0, 86_400), "500"),
+  IMS_MOVE_WAIT: v.optional(wholeNumber(0, 3600), "20"),
   IMS_MAX_ARCHIVE_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(1024 ** 3)),
   IMS_MAX_ARTIFACT_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(1024 ** 4)),
   IMS_MAX_RECIPE_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(4 * 1024 ** 3)),
@@ -258,6 +259,7 @@ function toConfig(env: Environment, arch: string): Config {
     settings: {
       buckets: { recipes: env.S3_IMS_BUCKET, images: env.S3_BOOT_IMAGES_BUCKET },
       linkBuckets: env.IMS_LINK_BUCKETS,
+      moveWaitSeconds: env.IMS_MOVE_WAIT,
       uploads: {
         maxArchiveBytes: env.IMS_MAX_ARCHIVE_BYTES,
         maxArtifactBytes: env.IMS_MAX_ARTIFACT_BYTES,

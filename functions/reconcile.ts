@@ -6,18 +6,18 @@ export interface Loop {
   stop(): Promise<void>;
 }
 
-/** `work` must not throw. */
-export function startLoop(work: () => Promise<void>, intervalMs: number): Loop {
+/** `work` must not throw, and should end early when its signal says that the loop ends. */
+export function startLoop(work: (ending: AbortSignal) => Promise<void>, intervalMs: number): Loop {
+  const ending = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
   let wanted = false;
-  let stopped = false;
 
   async function run(): Promise<void> {
     wanted = false;
-    await work();
+    await work(ending.signal);
     running = undefined;
-    if (!stopped) timer = setTimeout(start, wanted ? 0 : intervalMs);
+    if (!ending.signal.aborted) timer = setTimeout(start, wanted ? 0 : intervalMs);
   }
 
   function start(): void {
@@ -29,12 +29,12 @@ export function startLoop(work: () => Promise<void>, intervalMs: number): Loop {
   return {
     wake() {
       wanted = true;
-      if (running !== undefined || stopped) return;
+      if (running !== undefined || ending.signal.aborted) return;
       clearTimeout(timer);
       timer = setTimeout(start, 0);
     },
     async stop() {
-      stopped = true;
+      ending.abort();
       clearTimeout(timer);
       await running;
     },

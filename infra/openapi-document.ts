@@ -40,6 +40,7 @@ function operation(endpoint: Endpoint, path: string): Json {
   return {
     operationId: endpoint.operation + suffix,
     summary: endpoint.summary,
+    ...(endpoint.description === undefined ? {} : { description: endpoint.description }),
     tags: [endpoint.tag],
     ...(endpoint.role === "anyone" ? { security: [] } : {}),
     ...parametersOf(endpoint),
@@ -106,7 +107,8 @@ function problemStatuses(endpoint: Endpoint): number[] {
   add(endpoint.path.includes("{"), 404);
   add(endpoint.query !== undefined, 400);
   add(endpoint.body !== undefined, 400, 413, 415, 422);
-  add(endpoint.takesBytes !== undefined, 400, 413, 422, 507);
+  add(endpoint.takesBytes !== undefined, 400, 413, 422);
+  add(endpoint.method !== "get", 507);
   return [...statuses].toSorted((a, b) => a - b);
 }
 
@@ -152,7 +154,10 @@ function problemSchema(): Json {
       title: { type: "string" },
       status: { type: "integer" },
       detail: { type: "string" },
-      errors: { type: "object", description: "Messages by field; nested fields nest" },
+      errors: {
+        type: "object",
+        description: "Messages by field; nested fields nest. Of a whole collection: by record id",
+      },
       request_id: { type: "string", description: "With status 500: what to look for in the service's log" },
     },
   };

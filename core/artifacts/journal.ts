@@ -20,6 +20,8 @@ export type JournalStep = v.InferOutput<typeof JournalStep>;
 export const ObjectJournal = v.object({
   id: v.string(),
   created: v.string(),
+  /** Tells one journal of a record from the next; those of an older service have none. */
+  nonce: v.optional(v.string()),
   steps: v.array(JournalStep),
 });
 export type ObjectJournal = v.InferOutput<typeof ObjectJournal>;
@@ -29,16 +31,22 @@ export interface JournalPorts {
   readonly artifacts: Artifacts;
 }
 
-/** Carries out what is pending for a record, if anything. Safe to repeat and to run twice at once. */
-export async function settleJournal(ports: JournalPorts, id: string): Promise<void> {
-  const journal = await ports.records.get("object-journal", id);
+/**
+ * Carries out what is pending for a record, if anything. Safe to repeat, but not beside itself: callers go through
+ * `Journals`. Another process may still do the same work: who finds that it is done stops.
+ */
+export async function carryOutJournal({ records, artifacts }: JournalPorts, id: string): Promise<void> {
+  const journal = await records.get("object-journal", id);
   if (journal === undefined) return;
-  for (const step of journal.value.steps) await carryOut(ports.artifacts, step);
-  // Another caller may have finished the same journal and removed it; then there is nothing left to do.
-  await ports.records
+  const { nonce } = journal.value;
+  for (const step of journal.value.steps) {
+    await carryOut(artifacts, step);
+    if ((await records.get("object-journal", id))?.value.nonce !== nonce) return;
+  }
+  await records
     .commit([{ op: "remove", kind: "object-journal", id, version: journal.version }])
     .catch(async (error: unknown) => {
-      if ((await ports.records.get("object-journal", id)) !== undefined) throw error;
+      if ((await records.get("object-journal", id))?.value.nonce === nonce) throw error;
     });
 }
 
@@ -60,7 +68,6 @@ export function restoredAddress(address: ArtifactAddress): ArtifactAddress {
   return { bucket: address.bucket, key: address.key.replace(/^deleted\//u, "") };
 }
 
-/** Where an object goes when its record is deleted softly: same bucket, key under `deleted/` (behaviour 77). */
 /** An object that somebody still needs although its record may have been deleted: where it was, or in the trash. */
 export async function findKept(
   artifacts: Artifacts,
@@ -69,6 +76,7 @@ export async function findKept(
   return (await artifacts.stat(address)) ?? (await artifacts.stat(trashAddress(address)));
 }
 
+/** Where an object goes when its record is deleted softly: same bucket, key under `deleted/` (behaviour 77). */
 export function trashAddress(address: ArtifactAddress): ArtifactAddress {
   return { bucket: address.bucket, key: `deleted/${address.key}` };
 }

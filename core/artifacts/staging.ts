@@ -1,3 +1,5 @@
+import { listValues } from "../collection.ts";
+import { DomainError, type ErrorCode } from "../errors.ts";
 import type { ArtifactInfo, WriteOptions } from "../ports/artifacts.ts";
 import type { Ports } from "../ports/index.ts";
 
@@ -27,6 +29,19 @@ export async function discardStaged(ports: Pick<Ports, "artifacts">, staged: Art
   await ports.artifacts.remove({ bucket: staged.bucket, key: staged.key });
 }
 
+/**
+ * After a failed attempt to give it its name. Where a store was out of reach nobody can tell whether the commit that
+ * counts on the upload happened: then it stays, for the journal or in the end for the sweep.
+ */
+export async function discardUnlessNeeded(
+  ports: Pick<Ports, "artifacts">,
+  staged: ArtifactInfo,
+  error: unknown,
+): Promise<void> {
+  const decided: readonly ErrorCode[] = ["conflict", "invalid", "lost-race", "not-found"];
+  if (error instanceof DomainError && decided.includes(error.code)) await discardStaged(ports, staged);
+}
+
 /** Removes uploads whose request died before its commit. Answers how many. */
 export async function sweepStaging(
   ports: Pick<Ports, "artifacts" | "records">,
@@ -34,10 +49,20 @@ export async function sweepStaging(
   olderThan: number,
 ): Promise<number> {
   let swept = 0;
+  const awaited = await awaitedKeys(ports, bucket);
   for await (const info of ports.artifacts.list(bucket, STAGING_PREFIX)) {
-    if (Date.parse(info.modified) >= olderThan) continue;
+    if (Date.parse(info.modified) >= olderThan || awaited.has(info.key)) continue;
     await ports.artifacts.remove(info);
     swept += 1;
   }
   return swept;
+}
+
+/** What a journal still has to move, however long its store has been out of reach. */
+async function awaitedKeys({ records }: Pick<Ports, "records">, bucket: string): Promise<Set<string>> {
+  const journals = await listValues(records, "object-journal");
+  const moves = journals
+    .flatMap(({ steps }) => steps)
+    .flatMap((step) => (step.do === "move" ? [step.from] : []));
+  return new Set(moves.filter((from) => from.bucket === bucket).map(({ key }) => key));
 }

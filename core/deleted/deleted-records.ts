@@ -1,7 +1,8 @@
 import { getStored, listValues } from "../collection.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import type { RecordValue } from "../records.ts";
-import { changeSides, type Departure, forEachRecord } from "./trash.ts";
+import { forEachRecord } from "./each-record.ts";
+import { changeSides, type Departure } from "./trash.ts";
 
 export type DeletedKind = "deleted-image" | "deleted-recipe" | "deleted-public-key";
 
@@ -24,18 +25,19 @@ export interface ReturnRules {
 }
 
 export function createDeletedRecords<K extends DeletedKind>(
-  ports: Ports,
+  ports: CorePorts,
   kind: K,
   rules: ReturnRules,
 ): DeletedRecords<K> {
-  const restore = (id: string) => changeSides(ports, id, () => rules.restore(id));
-  const purge = (id: string) => changeSides(ports, id, () => rules.purge(id));
+  const restore = (id: string, patience?: number) =>
+    changeSides(ports, id, () => rules.restore(id), patience);
+  const purge = (id: string, patience?: number) => changeSides(ports, id, () => rules.purge(id), patience);
   return {
     list: () => listValues(ports.records, kind),
     get: async (id) => (await getStored(ports.records, kind, id)).value,
-    restore,
+    restore: (id) => restore(id),
     restoreAll: () => forEachRecord(ports, kind, restore),
-    purge,
+    purge: (id) => purge(id),
     purgeAll: () => forEachRecord(ports, kind, purge),
   };
 }

@@ -1,9 +1,8 @@
-import { settleJournal } from "../artifacts/journal.ts";
 import { addressOf, type Link } from "../artifacts/link.ts";
 import { ARTIFACT_TYPES, MANIFEST_TYPE, manifestEntry, readManifest } from "../artifacts/manifest.ts";
-import { getStored } from "../collection.ts";
 import { DomainError } from "../errors.ts";
 import type { ArtifactContent, ArtifactInfo, ByteRange } from "../ports/artifacts.ts";
+import type { CorePorts } from "../core-ports.ts";
 import type { Ports } from "../ports/index.ts";
 import type { Settings } from "../settings.ts";
 import { uploadedParts } from "./uploaded-parts.ts";
@@ -33,12 +32,11 @@ interface Named {
   readonly md5?: string | undefined;
 }
 
-export function createImageArtifacts(ports: Ports, settings: Settings): ImageArtifacts {
-  const { records, artifacts } = ports;
+export function createImageArtifacts(ports: CorePorts, settings: Settings): ImageArtifacts {
+  const { artifacts } = ports;
 
   async function named(imageId: string): Promise<Named[]> {
-    await settleJournal(ports, imageId);
-    const { link } = (await getStored(records, "image", imageId)).value;
+    const { link } = (await ports.journals.getSettled("image", imageId)).value;
     if (link === null) return await uploaded(imageId);
     const manifest = await readManifest(artifacts, link);
     const parts = (manifest?.artifacts ?? []).map((part) => ({

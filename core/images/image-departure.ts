@@ -2,9 +2,9 @@ import { type JournalStep, trashAddress } from "../artifacts/journal.ts";
 import { addressOf, type Link, linkTo } from "../artifacts/link.ts";
 import { MANIFEST_TYPE, manifestEntry, manifestText, readParts } from "../artifacts/manifest.ts";
 import { releaseLink } from "../artifacts/link-claim.ts";
-import { getStored } from "../collection.ts";
 import type { Departure } from "../deleted/trash.ts";
 import type { ArtifactAddress, Artifacts } from "../ports/artifacts.ts";
+import type { CorePorts } from "../core-ports.ts";
 import type { Ports } from "../ports/index.ts";
 import type { Image } from "./image.ts";
 import { uploadedParts } from "./uploaded-parts.ts";
@@ -15,11 +15,11 @@ export interface ImageDeparture {
   readonly end: (id: string, cascade: boolean) => Promise<Departure>;
 }
 
-export function createImageDeparture(ports: Ports, bucket: string): ImageDeparture {
-  const { records, artifacts } = ports;
+export function createImageDeparture(ports: CorePorts, bucket: string): ImageDeparture {
+  const { journals, artifacts } = ports;
 
   async function depart(id: string, deleted: string): Promise<Departure> {
-    const live = await getStored(records, "image", id);
+    const live = await journals.getSettled("image", id);
     const { link, objects } = await imageDeparture(ports, bucket, live.value);
     return {
       changes: [
@@ -32,7 +32,7 @@ export function createImageDeparture(ports: Ports, bucket: string): ImageDepartu
   }
 
   async function end(id: string, cascade: boolean): Promise<Departure> {
-    const live = await getStored(records, "image", id);
+    const live = await journals.getSettled("image", id);
     return {
       changes: [
         { op: "remove", kind: "image", id, version: live.version },

@@ -1,15 +1,12 @@
 import { claimLink } from "../artifacts/link-claim.ts";
-import { getStored } from "../collection.ts";
 import type { ReturnRules } from "../deleted/deleted-records.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import { createReturningObjects } from "./returning-objects.ts";
 
 /** Behaviour 90 to 99: what a deleted image's manifest names comes back with it, or goes for good with it. */
-export function imageReturn(ports: Ports, bucket: string): ReturnRules {
-  const { records } = ports;
-
+export function imageReturn(ports: CorePorts, bucket: string): ReturnRules {
   async function leaveTrash(id: string) {
-    const { value, version } = await getStored(records, "deleted-image", id);
+    const { value, version } = await ports.journals.getSettled("deleted-image", id);
     return { value, removal: { op: "remove", kind: "deleted-image", id, version } as const };
   }
 

@@ -1,11 +1,15 @@
-import { settleJournal } from "../artifacts/journal.ts";
 import { addressOf, type Link } from "../artifacts/link.ts";
 import { linkConflict } from "../artifacts/link-change.ts";
 import { ARTIFACT_TYPES, manifestEntry, readManifest } from "../artifacts/manifest.ts";
-import { discardStaged, stageUpload, type UploadExpectation } from "../artifacts/staging.ts";
+import {
+  discardStaged,
+  discardUnlessNeeded,
+  stageUpload,
+  type UploadExpectation,
+} from "../artifacts/staging.ts";
 import { getStored } from "../collection.ts";
 import type { ArtifactInfo } from "../ports/artifacts.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import { reapply } from "../retry.ts";
 import type { Settings } from "../settings.ts";
 import type { Image } from "./image.ts";
@@ -29,13 +33,12 @@ export interface ImageUploads {
   link(imageId: string): Promise<Image>;
 }
 
-export function createImageUploads(ports: Ports, settings: Settings): ImageUploads {
+export function createImageUploads(ports: CorePorts, settings: Settings): ImageUploads {
   const { records, artifacts } = ports;
   const bucket = settings.buckets.images;
 
   async function placeStaged(id: string, name: ArtifactName, staged: ArtifactInfo): Promise<ArtifactInfo> {
-    await settleJournal(ports, id);
-    const stored = await getStored(records, "image", id);
+    const stored = await ports.journals.getSettled("image", id);
     const to = partAddress(bucket, id, name);
     if (stored.value.link !== null) return await acceptEqualBytes(stored.value.link, name, staged);
     const move = { do: "move", from: { bucket, key: staged.key }, to } as const;
@@ -78,7 +81,7 @@ export function createImageUploads(ports: Ports, settings: Settings): ImageUploa
         ...(sha256 === undefined ? {} : { sha256 }),
       };
     } catch (error) {
-      await discardStaged(ports, staged);
+      await discardUnlessNeeded(ports, staged, error);
       throw error;
     }
   }

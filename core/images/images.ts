@@ -3,8 +3,9 @@ import type { Link } from "../artifacts/link.ts";
 import { changeLink, type EtagRemark, remarkEtag, type WantedLink } from "../artifacts/link-change.ts";
 import { checkManifest } from "../artifacts/manifest.ts";
 import { getStored, isoTime, listValues } from "../collection.ts";
-import { changeSides, forEachRecord } from "../deleted/trash.ts";
-import type { Ports } from "../ports/index.ts";
+import { forEachRecord } from "../deleted/each-record.ts";
+import { changeSides } from "../deleted/trash.ts";
+import type { CorePorts } from "../core-ports.ts";
 import { reapply } from "../retry.ts";
 import type { Settings } from "../settings.ts";
 import type { Image } from "./image.ts";
@@ -42,7 +43,7 @@ export interface Images {
   destroyAll(cascade: boolean): Promise<void>;
 }
 
-export function createImages(ports: Ports, settings: Settings): Images {
+export function createImages(ports: CorePorts, settings: Settings): Images {
   const { records, artifacts, clock, ids } = ports;
   const check = (link: Link) => checkManifest(artifacts, link);
 
@@ -74,18 +75,20 @@ export function createImages(ports: Ports, settings: Settings): Images {
   }
 
   const { depart, end } = createImageDeparture(ports, settings.buckets.images);
-  const destroy = (id: string, cascade: boolean) => changeSides(ports, id, () => end(id, cascade));
-  const remove = (id: string) => changeSides(ports, id, (now) => depart(id, now));
+  const destroy = (id: string, cascade: boolean, patience?: number) =>
+    changeSides(ports, id, () => end(id, cascade), patience);
+  const remove = (id: string, patience?: number) =>
+    changeSides(ports, id, (now) => depart(id, now), patience);
 
   return {
     list: () => listValues(records, "image"),
     get: async (id) => (await getStored(records, "image", id)).value,
     create,
     update,
-    remove,
+    remove: (id) => remove(id),
     removeAll: () => forEachRecord(ports, "image", remove),
-    destroy,
-    destroyAll: (cascade) => forEachRecord(ports, "image", (id) => destroy(id, cascade)),
+    destroy: (id, cascade) => destroy(id, cascade),
+    destroyAll: (cascade) => forEachRecord(ports, "image", (id, patience) => destroy(id, cascade, patience)),
   };
 }
 

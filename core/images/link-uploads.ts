@@ -1,13 +1,12 @@
-import { type JournalStep, settleJournal } from "../artifacts/journal.ts";
+import type { JournalStep } from "../artifacts/journal.ts";
 import { linkTo } from "../artifacts/link.ts";
 import { claimLink } from "../artifacts/link-claim.ts";
 import { ARTIFACT_TYPES, manifestEntry, manifestText } from "../artifacts/manifest.ts";
-import { discardStaged, stageUpload } from "../artifacts/staging.ts";
+import { discardUnlessNeeded, stageUpload } from "../artifacts/staging.ts";
 import { sourceOf } from "../artifacts/text.ts";
-import { getStored, isoTime } from "../collection.ts";
 import { journalChanges } from "../deleted/trash.ts";
 import { DomainError } from "../errors.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import type { Change, Stored } from "../ports/records.ts";
 import { reapply } from "../retry.ts";
 import type { Image } from "./image.ts";
@@ -18,22 +17,21 @@ import { partAddress, uploadedParts } from "./uploaded-parts.ts";
  * every other change of the image, never beside one.
  */
 export async function placeObject(
-  ports: Ports,
+  ports: CorePorts,
   { id, version }: Stored<"image">,
   value: Image,
   move: JournalStep,
   also: readonly Change[] = [],
 ): Promise<void> {
-  const journal = journalChanges(id, isoTime(ports.clock.now()), [move]);
+  const journal = journalChanges(ports, id, [move]);
   await ports.records.commit([{ op: "replace", kind: "image", id, version, value }, ...also, ...journal]);
-  await settleJournal(ports, id);
+  await ports.journals.settle(id);
 }
 
 /** Writes the manifest over what was uploaded and links the image to it; an image that is linked stays as it is. */
-export async function linkUploads(ports: Ports, bucket: string, id: string): Promise<Image> {
+export async function linkUploads(ports: CorePorts, bucket: string, id: string): Promise<Image> {
   return await reapply(ports, async () => {
-    await settleJournal(ports, id);
-    const stored = await getStored(ports.records, "image", id);
+    const stored = await ports.journals.getSettled("image", id);
     if (stored.value.link !== null) return stored.value;
     const parts = await uploadedParts(ports.artifacts, bucket, id);
     if (!parts.some(({ name }) => name === "rootfs"))
@@ -48,7 +46,7 @@ export async function linkUploads(ports: Ports, bucket: string, id: string): Pro
 
 /** The manifest is stored first, unseen, because the link needs its ETag. */
 async function linkManifest(
-  ports: Ports,
+  ports: CorePorts,
   bucket: string,
   stored: Stored<"image">,
   text: string,
@@ -64,7 +62,7 @@ async function linkManifest(
     const claim = await claimLink(ports, { kind: "image", id: stored.id }, link);
     await placeObject(ports, stored, value, move, [claim]);
   } catch (error) {
-    await discardStaged(ports, staged);
+    await discardUnlessNeeded(ports, staged, error);
     throw error;
   }
   return value;

@@ -6,7 +6,7 @@ import { MANIFEST_TYPE, readManifestJson } from "../artifacts/manifest.ts";
 import { returnMove } from "../artifacts/return-moves.ts";
 import { DomainError } from "../errors.ts";
 import type { ArtifactInfo } from "../ports/artifacts.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 
 const DeletedManifest = v.looseObject({
   artifacts: v.array(v.object({ type: v.string(), link: v.object({ path: v.string() }) })),
@@ -23,7 +23,7 @@ export interface ReturningObjects {
   readonly doomed: (id: string, link: Link | null) => Promise<JournalStep[]>;
 }
 
-export function createReturningObjects(ports: Ports, bucket: string): ReturningObjects {
+export function createReturningObjects(ports: CorePorts, bucket: string): ReturningObjects {
   const { artifacts } = ports;
 
   /** `undefined`: there is no manifest that could be read. @throws `invalid` when it has no list of artifacts. */

@@ -1,4 +1,4 @@
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import { reapply } from "../retry.ts";
 import type { Settings } from "../settings.ts";
 import type { AgentFailure, AgentFinish, AgentReport, ImagePart, UploadTarget } from "./agent-messages.ts";
@@ -33,7 +33,7 @@ export interface Agents {
 /** Last lines of a log are taken for so long after the job has ended. */
 const LOG_GRACE_MS = 600_000;
 
-export function createAgents(ports: Ports, settings: Settings, wake: () => void): Agents {
+export function createAgents(ports: CorePorts, settings: Settings, wake: () => void): Agents {
   const { records, artifacts, logs, clock } = ports;
 
   const { current, working } = createAgentGuard(records);

@@ -6,7 +6,7 @@ import { isoTime } from "../collection.ts";
 import { DomainError } from "../errors.ts";
 import type { Image } from "../images/image.ts";
 import type { ArtifactInfo } from "../ports/artifacts.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import type { Settings } from "../settings.ts";
 import { type AgentFinish, IMAGE_PARTS, type ImagePart } from "./agent-messages.ts";
 import type { Job } from "./job.ts";
@@ -20,7 +20,7 @@ const REQUIRED: readonly ImagePart[] = ["rootfs", "kernel", "initrd"];
  * written, and image record, link and the job's success are one commit. Until then no client sees any of it.
  */
 export async function finishImage(
-  ports: Ports,
+  ports: CorePorts,
   settings: Settings,
   job: Job,
   message: AgentFinish,
@@ -50,7 +50,7 @@ export async function finishImage(
 }
 
 async function checkUploads(
-  ports: Ports,
+  ports: CorePorts,
   settings: Settings,
   job: Job,
   message: AgentFinish,

@@ -1,6 +1,6 @@
 import { getStored } from "../collection.ts";
 import { DomainError } from "../errors.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import type { Change } from "../ports/records.ts";
 import { reapply } from "../retry.ts";
 import type { Settings } from "../settings.ts";
@@ -25,7 +25,7 @@ export interface JobChanges {
 }
 
 /** `wake` is called when there may be something to launch or to clean. */
-export function createJobChanges(ports: Ports, settings: Settings, wake: () => void): JobChanges {
+export function createJobChanges(ports: CorePorts, settings: Settings, wake: () => void): JobChanges {
   const { records, clock } = ports;
 
   /** Replaces the job and, when it is over, has its work released, in one commit. */

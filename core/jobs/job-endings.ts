@@ -1,4 +1,4 @@
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import type { Change } from "../ports/records.ts";
 import type { Settings } from "../settings.ts";
 import { releaseChanges } from "./activities.ts";
@@ -11,7 +11,7 @@ export type FailureReason = Omit<JobFailure, "phase" | "log_tail">;
 
 /** Commits the end of a job together with the release of its work. `next` answers undefined when it has ended already. */
 export async function endJob(
-  ports: Ports,
+  ports: CorePorts,
   settings: Settings,
   jobId: string,
   next: (job: Job) => Job | undefined,
@@ -31,7 +31,7 @@ export async function endJob(
 
 /** @throws `lost-race` when the job changed meanwhile: look again before deciding. */
 export async function failJob(
-  ports: Ports,
+  ports: CorePorts,
   settings: Settings,
   jobId: string,
   reason: FailureReason,

@@ -1,19 +1,19 @@
 import { addressOf, type Link } from "../artifacts/link.ts";
 import { readManifest, requireObject, ROOTFS_TYPE } from "../artifacts/manifest.ts";
 import { DomainError } from "../errors.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import type { JobFacts, JobRequest } from "./new-job.ts";
 
 type SourceFacts = Pick<JobFacts, "arch" | "source" | "recipe_require_dkms">;
 
 /** What a job builds from or customizes, checked in the original's order (behaviour 143 to 146). */
-export async function findJobSource(ports: Ports, request: JobRequest): Promise<SourceFacts> {
+export async function findJobSource(ports: CorePorts, request: JobRequest): Promise<SourceFacts> {
   return request.job_type === "create"
     ? await fromRecipe(ports, request.artifact_id)
     : await fromImage(ports, request.artifact_id);
 }
 
-async function fromRecipe(ports: Ports, id: string): Promise<SourceFacts> {
+async function fromRecipe(ports: CorePorts, id: string): Promise<SourceFacts> {
   const recipe = (await ports.records.get("recipe", id))?.value;
   if (recipe === undefined) throw noSuch("recipe", id);
   const link = requireLink("recipe", id, recipe.link);
@@ -22,7 +22,7 @@ async function fromRecipe(ports: Ports, id: string): Promise<SourceFacts> {
   return { arch, source: { link, recipe_type, template_dictionary }, recipe_require_dkms: require_dkms };
 }
 
-async function fromImage(ports: Ports, id: string): Promise<SourceFacts> {
+async function fromImage(ports: CorePorts, id: string): Promise<SourceFacts> {
   const image = (await ports.records.get("image", id))?.value;
   if (image === undefined) throw noSuch("image", id);
   const link = requireLink("image", id, image.link);
@@ -31,7 +31,7 @@ async function fromImage(ports: Ports, id: string): Promise<SourceFacts> {
   return { arch: image.arch, source: { link } };
 }
 
-async function findRootfs(ports: Ports, link: Link): Promise<Link> {
+async function findRootfs(ports: CorePorts, link: Link): Promise<Link> {
   const manifest = await readManifest(ports.artifacts, link);
   if (manifest === undefined)
     throw new DomainError("bad-request", "The manifest.json file is corrupt or invalid.");

@@ -1,8 +1,7 @@
-import { settleJournal } from "../artifacts/journal.ts";
 import { getStored, listStored, listValues } from "../collection.ts";
-import { forEachRecord } from "../deleted/trash.ts";
+import { forEachRecord } from "../deleted/each-record.ts";
 import { DomainError, isDomainError } from "../errors.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import type { Change } from "../ports/records.ts";
 import type { Settings } from "../settings.ts";
 import { queued } from "./activities.ts";
@@ -30,12 +29,12 @@ export interface Jobs extends JobChanges {
   removeAll(query?: JobQuery): Promise<void>;
 }
 
-export function createJobs(ports: Ports, settings: Settings, wake: () => void): Jobs {
+export function createJobs(ports: CorePorts, settings: Settings, wake: () => void): Jobs {
   const { records, clock, ids } = ports;
 
   async function create(request: JobRequest): Promise<JobInQueue> {
     refuseContainers(request);
-    await settleJournal(ports, request.artifact_id);
+    await ports.journals.settle(request.artifact_id);
     const facts = await findJobSource(ports, request);
     const key = (await records.get("public-key", request.public_key_id))?.value;
     if (key === undefined) throw noSuchKey(request.public_key_id);

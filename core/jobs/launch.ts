@@ -1,6 +1,6 @@
 import { isoTime, listStored } from "../collection.ts";
 import { isDomainError } from "../errors.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import type { Stored } from "../ports/records.ts";
 import type { Settings } from "../settings.ts";
 import { within } from "../time-limit.ts";
@@ -24,7 +24,7 @@ export interface Launcher {
 /** A runner that does not answer for longer has failed. */
 const LAUNCH_LIMIT_MS = 300_000;
 
-export function createLauncher(ports: Ports, settings: Settings, inFlight: InFlight): Launcher {
+export function createLauncher(ports: CorePorts, settings: Settings, inFlight: InFlight): Launcher {
   const { records, runner, clock, ids, signer, telemetry } = ports;
 
   /** The commit is the claim: of several processes one wins, and a crash right after it shows as a launch without agent. */

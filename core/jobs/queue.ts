@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { listStored } from "../collection.ts";
+import type { CorePorts } from "../core-ports.ts";
 import type { Ports } from "../ports/index.ts";
 import type { Stored } from "../ports/records.ts";
 import type { Settings } from "../settings.ts";
@@ -74,7 +75,7 @@ function inOrder(activities: readonly Activity[]): Activity[] {
 
 /** Slots for a new job that need not wait: there is room, and nobody has waited longer. */
 export async function roomNow(
-  ports: Ports,
+  ports: CorePorts,
   settings: Settings["jobs"],
   arch: Placement["arch"],
 ): Promise<readonly string[]> {
@@ -90,7 +91,7 @@ export async function roomNow(
 
 /** The jobs with their places in the queue. Costs nothing unless one of them is `creating`. */
 export async function withPlaces(
-  ports: Ports,
+  ports: CorePorts,
   settings: Settings["jobs"],
   jobs: readonly Job[],
 ): Promise<JobInQueue[]> {

@@ -1,14 +1,14 @@
-import { findKept, settleJournal } from "../artifacts/journal.ts";
+import { findKept } from "../artifacts/journal.ts";
 import { addressOf } from "../artifacts/link.ts";
 import { DomainError } from "../errors.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import type { Settings } from "../settings.ts";
 import type { Job } from "./job.ts";
 import type { Download } from "./plan.ts";
 
 /** Where the agent fetches the job's recipe from, and how it knows that it got it whole. @throws `invalid` when it is gone. */
-export async function recipeDownload(ports: Ports, settings: Settings, job: Job): Promise<Download> {
-  await settleJournal(ports, job.artifact_id);
+export async function recipeDownload(ports: CorePorts, settings: Settings, job: Job): Promise<Download> {
+  await ports.journals.settle(job.artifact_id);
   const address = addressOf(job.source.link);
   // Deleting the recipe does not touch the job (behaviour 170): its archive may have gone to the trash meanwhile.
   const info = await findKept(ports.artifacts, address);

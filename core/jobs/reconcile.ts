@@ -1,6 +1,6 @@
 import { listStored } from "../collection.ts";
 import { isDomainError } from "../errors.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import type { Settings } from "../settings.ts";
 import { within } from "../time-limit.ts";
 import { createInFlight } from "./in-flight.ts";
@@ -21,7 +21,7 @@ export interface Reconciler {
 /** One look waits so long for each of its two halves. */
 const PATIENCE_MS = 5000;
 
-export function createReconciler(ports: Ports, settings: Settings): Reconciler {
+export function createReconciler(ports: CorePorts, settings: Settings): Reconciler {
   const { records, runner, clock } = ports;
   const inFlight = createInFlight();
   const launcher = createLauncher(ports, settings, inFlight);
@@ -60,7 +60,7 @@ export function createReconciler(ports: Ports, settings: Settings): Reconciler {
 }
 
 /** A lost race means that somebody else dealt with the job; anything else is told, and tried again at the next tick. */
-async function guarded(ports: Ports, job: string, work: () => Promise<void>): Promise<void> {
+async function guarded(ports: CorePorts, job: string, work: () => Promise<void>): Promise<void> {
   await work().catch((error: unknown) => {
     if (isDomainError(error, "lost-race")) return;
     ports.telemetry.emit({ event: "reconcile-failed", level: "error", job, reason: String(error) });

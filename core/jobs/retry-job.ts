@@ -1,7 +1,7 @@
-import { findKept, settleJournal } from "../artifacts/journal.ts";
+import { findKept } from "../artifacts/journal.ts";
 import { addressOf } from "../artifacts/link.ts";
 import { DomainError } from "../errors.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import type { Job } from "./job.ts";
 import type { JobFacts, JobRequest } from "./new-job.ts";
 import { isTerminal } from "./status.ts";
@@ -12,7 +12,7 @@ import { isTerminal } from "./status.ts";
  * @throws `conflict` while the job is not over, `invalid` when what it worked on is gone for good.
  */
 export async function inputOf(
-  ports: Ports,
+  ports: CorePorts,
   job: Job,
 ): Promise<{
   readonly request: JobRequest;
@@ -44,8 +44,8 @@ function requestOf(job: Job): JobRequest {
 }
 
 /** A deleted record's objects may still be in the trash, where agents find them, too. */
-async function expectSource(ports: Ports, job: Job): Promise<void> {
-  await settleJournal(ports, job.artifact_id);
+async function expectSource(ports: CorePorts, job: Job): Promise<void> {
+  await ports.journals.settle(job.artifact_id);
   if ((await findKept(ports.artifacts, addressOf(job.source.link))) !== undefined) return;
   const what = job.job_type === "create" ? "recipe's archive" : "image's manifest";
   throw new DomainError(

@@ -1,6 +1,6 @@
 import { isDomainError } from "../errors.ts";
 import type { AgentPresence } from "../ports/job-runner.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import type { Stored } from "../ports/records.ts";
 import type { Settings } from "../settings.ts";
 import { within } from "../time-limit.ts";
@@ -21,7 +21,7 @@ const STOP_LIMIT_MS = 900_000;
 
 /** Looks after one job: ends it when its agent or its time is gone, cleans up after it when it is over. */
 export function createSupervisor(
-  ports: Ports,
+  ports: CorePorts,
   settings: Settings,
   launcher: Launcher,
 ): (activity: Activity) => Promise<void> {
@@ -87,7 +87,7 @@ export function createSupervisor(
   };
 }
 
-async function discardObjects(ports: Ports, discard: Activity["value"]["discard"]): Promise<void> {
+async function discardObjects(ports: CorePorts, discard: Activity["value"]["discard"]): Promise<void> {
   if (discard === undefined) return;
   for await (const info of ports.artifacts.list(discard.bucket, discard.prefix))
     await ports.artifacts.remove(info);

@@ -1,7 +1,8 @@
 import { getStored, listValues } from "../collection.ts";
-import { changeSides, type Departure, forEachRecord } from "../deleted/trash.ts";
+import { forEachRecord } from "../deleted/each-record.ts";
+import { changeSides, type Departure } from "../deleted/trash.ts";
 import { isDomainError } from "../errors.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import type { RemoteBuildNode } from "./node.ts";
 
 /** Members and words as clients know them (behaviour 191). */
@@ -27,7 +28,7 @@ export interface RemoteBuildNodes {
   statusAll(): Promise<NodeStatus[]>;
 }
 
-export function createRemoteBuildNodes(ports: Ports): RemoteBuildNodes {
+export function createRemoteBuildNodes(ports: CorePorts): RemoteBuildNodes {
   const { records } = ports;
 
   async function end(xname: string): Promise<Departure> {

@@ -1,7 +1,8 @@
 import { getStored, isoTime, listValues } from "../collection.ts";
-import { changeSides, type Departure, forEachRecord } from "../deleted/trash.ts";
+import { forEachRecord } from "../deleted/each-record.ts";
+import { changeSides, type Departure } from "../deleted/trash.ts";
 import { DomainError } from "../errors.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import type { PublicKey } from "./public-key.ts";
 
 export interface NewPublicKey {
@@ -22,7 +23,7 @@ export interface PublicKeys {
   destroyAll(): Promise<void>;
 }
 
-export function createPublicKeys(ports: Ports): PublicKeys {
+export function createPublicKeys(ports: CorePorts): PublicKeys {
   const { records, clock, ids } = ports;
 
   async function depart(id: string, deleted: string): Promise<Departure> {

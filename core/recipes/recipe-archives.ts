@@ -1,13 +1,17 @@
-import { settleJournal } from "../artifacts/journal.ts";
 import { addressOf, type Link, linkTo } from "../artifacts/link.ts";
 import { linkConflict } from "../artifacts/link-change.ts";
 import { claimLink } from "../artifacts/link-claim.ts";
-import { discardStaged, stageUpload, type UploadExpectation } from "../artifacts/staging.ts";
-import { getStored, isoTime } from "../collection.ts";
+import {
+  discardStaged,
+  discardUnlessNeeded,
+  stageUpload,
+  type UploadExpectation,
+} from "../artifacts/staging.ts";
+import { getStored } from "../collection.ts";
 import { journalChanges } from "../deleted/trash.ts";
 import { DomainError, notFound } from "../errors.ts";
 import type { ArtifactAddress, ArtifactContent, ArtifactInfo, ByteRange } from "../ports/artifacts.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 import { reapply } from "../retry.ts";
 import type { Settings } from "../settings.ts";
 import type { Recipe } from "./recipe.ts";
@@ -23,8 +27,8 @@ export interface RecipeArchives {
   read(id: string, range?: ByteRange): Promise<ArtifactContent>;
 }
 
-export function createRecipeArchives(ports: Ports, settings: Settings): RecipeArchives {
-  const { records, artifacts, clock } = ports;
+export function createRecipeArchives(ports: CorePorts, settings: Settings): RecipeArchives {
+  const { records, artifacts } = ports;
   const bucket = settings.buckets.recipes;
 
   async function put(id: string, source: AsyncIterable<Uint8Array>, expect: UploadExpectation) {
@@ -38,15 +42,14 @@ export function createRecipeArchives(ports: Ports, settings: Settings): RecipeAr
     try {
       return await reapply(ports, () => linkStaged(id, staged));
     } catch (error) {
-      await discardStaged(ports, staged);
+      await discardUnlessNeeded(ports, staged, error);
       throw error;
     }
   }
 
   /** The commit decides which of two uploads is the recipe's; only then do its bytes get their final name. */
   async function linkStaged(id: string, staged: ArtifactInfo): Promise<Recipe> {
-    await settleJournal(ports, id);
-    const { value: recipe, version } = await getStored(records, "recipe", id);
+    const { value: recipe, version } = await ports.journals.getSettled("recipe", id);
     if (recipe.link !== null) return await acceptEqualBytes(recipe, recipe.link, staged);
     const from: ArtifactAddress = { bucket, key: staged.key };
     const to: ArtifactAddress = { bucket, key: `recipes/${id}/recipe.tar.gz` };
@@ -55,9 +58,9 @@ export function createRecipeArchives(ports: Ports, settings: Settings): RecipeAr
     await records.commit([
       { op: "replace", kind: "recipe", id, version, value },
       await claimLink(ports, { kind: "recipe", id }, link),
-      ...journalChanges(id, isoTime(clock.now()), [{ do: "move", from, to }]),
+      ...journalChanges(ports, id, [{ do: "move", from, to }]),
     ]);
-    await settleJournal(ports, id);
+    await ports.journals.settle(id);
     return value;
   }
 
@@ -69,8 +72,7 @@ export function createRecipeArchives(ports: Ports, settings: Settings): RecipeAr
   }
 
   async function addressOfArchive(id: string): Promise<ArtifactAddress> {
-    await settleJournal(ports, id);
-    const { link } = (await getStored(records, "recipe", id)).value;
+    const { link } = (await ports.journals.getSettled("recipe", id)).value;
     if (link === null) throw new DomainError("not-found", "This recipe has no archive yet.");
     return addressOf(link);
   }

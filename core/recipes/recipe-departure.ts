@@ -1,10 +1,9 @@
 import { type JournalStep, trashAddress } from "../artifacts/journal.ts";
 import { addressOf, type Link, linkTo } from "../artifacts/link.ts";
 import { releaseLink } from "../artifacts/link-claim.ts";
-import { getStored } from "../collection.ts";
 import type { Departure } from "../deleted/trash.ts";
 import type { Artifacts } from "../ports/artifacts.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 
 /** How a recipe leaves the live records: `depart` into the trash, `end` for good. Both read it anew. */
 export interface RecipeDeparture {
@@ -12,11 +11,11 @@ export interface RecipeDeparture {
   readonly end: (id: string, cascade: boolean) => Promise<Departure>;
 }
 
-export function createRecipeDeparture(ports: Ports): RecipeDeparture {
-  const { records, artifacts } = ports;
+export function createRecipeDeparture(ports: CorePorts): RecipeDeparture {
+  const { journals, artifacts } = ports;
 
   async function depart(id: string, deleted: string): Promise<Departure> {
-    const live = await getStored(records, "recipe", id);
+    const live = await journals.getSettled("recipe", id);
     const { link, objects } = await archiveDeparture(artifacts, live.value.link);
     return {
       changes: [
@@ -29,7 +28,7 @@ export function createRecipeDeparture(ports: Ports): RecipeDeparture {
   }
 
   async function end(id: string, cascade: boolean): Promise<Departure> {
-    const live = await getStored(records, "recipe", id);
+    const live = await journals.getSettled("recipe", id);
     return {
       changes: [
         { op: "remove", kind: "recipe", id, version: live.version },

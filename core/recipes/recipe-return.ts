@@ -3,16 +3,15 @@ import { addressOf, type Link, linkTo } from "../artifacts/link.ts";
 import { claimLink, holderOf } from "../artifacts/link-claim.ts";
 import { requireObject } from "../artifacts/manifest.ts";
 import { returnMove } from "../artifacts/return-moves.ts";
-import { getStored } from "../collection.ts";
 import type { ReturnRules } from "../deleted/deleted-records.ts";
-import type { Ports } from "../ports/index.ts";
+import type { CorePorts } from "../core-ports.ts";
 
 /** Behaviour 123 to 126: without its object a recipe stays in the trash; purging it removes the object too. */
-export function recipeReturn(ports: Ports): ReturnRules {
-  const { records, artifacts } = ports;
+export function recipeReturn(ports: CorePorts): ReturnRules {
+  const { journals, artifacts } = ports;
 
   async function leaveTrash(id: string) {
-    const { value, version } = await getStored(records, "deleted-recipe", id);
+    const { value, version } = await journals.getSettled("deleted-recipe", id);
     return { value, removal: { op: "remove", kind: "deleted-recipe", id, version } as const };
   }
 

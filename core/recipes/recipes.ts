@@ -3,8 +3,9 @@ import type { Link } from "../artifacts/link.ts";
 import { changeLink, type EtagRemark, remarkEtag, type WantedLink } from "../artifacts/link-change.ts";
 import { requireObject } from "../artifacts/manifest.ts";
 import { getStored, isoTime, listValues } from "../collection.ts";
-import { changeSides, forEachRecord } from "../deleted/trash.ts";
-import type { Ports } from "../ports/index.ts";
+import { forEachRecord } from "../deleted/each-record.ts";
+import { changeSides } from "../deleted/trash.ts";
+import type { CorePorts } from "../core-ports.ts";
 import { reapply } from "../retry.ts";
 import type { Recipe, TemplateEntry } from "./recipe.ts";
 import { createRecipeDeparture } from "./recipe-departure.ts";
@@ -41,7 +42,7 @@ export interface Recipes {
   destroyAll(cascade: boolean): Promise<void>;
 }
 
-export function createRecipes(ports: Ports): Recipes {
+export function createRecipes(ports: CorePorts): Recipes {
   const { records, artifacts, clock, ids } = ports;
   const check = (link: Link) => requireObject(artifacts, link);
 
@@ -77,17 +78,19 @@ export function createRecipes(ports: Ports): Recipes {
   }
 
   const { depart, end } = createRecipeDeparture(ports);
-  const destroy = (id: string, cascade: boolean) => changeSides(ports, id, () => end(id, cascade));
-  const remove = (id: string) => changeSides(ports, id, (now) => depart(id, now));
+  const destroy = (id: string, cascade: boolean, patience?: number) =>
+    changeSides(ports, id, () => end(id, cascade), patience);
+  const remove = (id: string, patience?: number) =>
+    changeSides(ports, id, (now) => depart(id, now), patience);
 
   return {
     list: () => listValues(records, "recipe"),
     get: async (id) => (await getStored(records, "recipe", id)).value,
     create,
     update,
-    remove,
+    remove: (id) => remove(id),
     removeAll: () => forEachRecord(ports, "recipe", remove),
-    destroy,
-    destroyAll: (cascade) => forEachRecord(ports, "recipe", (id) => destroy(id, cascade)),
+    destroy: (id, cascade) => destroy(id, cascade),
+    destroyAll: (cascade) => forEachRecord(ports, "recipe", (id, patience) => destroy(id, cascade, patience)),
   };
 }

@@ -74,6 +74,8 @@ interface Common<Path extends string, Query extends Schema> {
   /** operationId: clients generate commands from it. */
   readonly operation: string;
   readonly summary: string;
+  /** What the summary does not say and callers should know. Markdown. */
+  readonly description?: string;
   readonly tag: string;
   readonly method: Method;
   readonly path: Path;

@@ -12,6 +12,7 @@ import { incoming } from "./incoming.ts";
 import { VERSION } from "./version.ts";
 
 const RECONCILE_MS = 2000;
+const SETTLE_MS = 2000;
 const HOUSEKEEPING_MS = 60_000;
 /** Requests under way at a stop get so long to finish. */
 const DRAIN_MS = 10_000;
@@ -60,7 +61,8 @@ async function run(config: Config): Promise<void> {
       const shown = urlOf(info);
       process.stdout.write(`IMS listens on ${shown}\nIts API is described at ${shown}/openapi.json\n`);
       loops.push(startLoop(() => composition.ims.reconciler.tick(), RECONCILE_MS));
-      loops.push(startLoop(() => composition.housekeeping(), HOUSEKEEPING_MS));
+      loops.push(startLoop(composition.settling, SETTLE_MS));
+      loops.push(startLoop(composition.housekeeping, HOUSEKEEPING_MS));
     },
   );
   tune(server);

@@ -20,6 +20,12 @@ describe("the configuration", () => {
     });
   });
 
+  it("lets a delete wait 20 s for its objects, or as long as IMS_MOVE_WAIT says", () => {
+    expect(readConfig({}, "x64").settings.moveWaitSeconds).toBe(20);
+    expect(readConfig({ IMS_MOVE_WAIT: "0" }, "x64").settings.moveWaitSeconds).toBe(0);
+    expect(() => readConfig({ IMS_MOVE_WAIT: "3601" }, "x64")).toThrow(/IMS_MOVE_WAIT is more than 3600/u);
+  });
+
   it("names everything that is wrong at once", () => {
     const wrong = {
       IMS_PORT: "70000",

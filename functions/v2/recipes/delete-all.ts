@@ -1,3 +1,4 @@
+import { eachRecord } from "../../http/each-record.ts";
 import { endpoint } from "../../http/endpoint.ts";
 import { CascadeQuery } from "../cascade.ts";
 import { secondPaths } from "../second-generation.ts";
@@ -5,6 +6,7 @@ import { secondPaths } from "../second-generation.ts";
 export default endpoint({
   operation: "delete_all_v2_recipes",
   summary: "Delete every recipe record for good",
+  ...eachRecord,
   tag: "recipes",
   method: "delete",
   ...secondPaths("/recipes"),

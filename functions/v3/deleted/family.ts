@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { Ims } from "../../../core/ims.ts";
+import { eachRecord } from "../../http/each-record.ts";
 import { endpoint } from "../../http/endpoint.ts";
 import { members, oneOf } from "../../http/fields.ts";
 
@@ -67,6 +68,7 @@ function restorers(family: Family) {
   const restoreAll = endpoint({
     operation: `patch_all_v3_deleted_${many}`,
     summary: `Restore every deleted ${noun} record`,
+    ...eachRecord,
     tag,
     method: "patch",
     path,
@@ -95,11 +97,11 @@ function purgers(family: Family) {
   const purgeAll = endpoint({
     operation: `delete_all_v3_deleted_${many}`,
     summary: `Delete every deleted ${noun} record for good`,
+    ...eachRecord,
     tag,
     method: "delete",
     path,
     role: "admin",
-    problems: [422],
     status: 204,
     run: ({ ims }) => records(ims).purgeAll(),
   });

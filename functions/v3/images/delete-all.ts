@@ -1,8 +1,10 @@
+import { eachRecord } from "../../http/each-record.ts";
 import { endpoint } from "../../http/endpoint.ts";
 
 export default endpoint({
   operation: "delete_all_v3_images",
   summary: "Move every image record to the trash",
+  ...eachRecord,
   tag: "images",
   method: "delete",
   path: "/v3/images",

@@ -1,9 +1,11 @@
+import { eachRecord } from "../../http/each-record.ts";
 import { endpoint } from "../../http/endpoint.ts";
 import { JobQueryV3 } from "../shapes.ts";
 
 export default endpoint({
   operation: "delete_all_v3_jobs",
   summary: "Delete the job records that match, all without a filter",
+  ...eachRecord,
   tag: "jobs",
   method: "delete",
   path: "/v3/jobs",
