@@ -27,7 +27,10 @@ export interface ByteRange {
 
 export interface ArtifactContent {
   readonly info: ArtifactInfo;
-  /** The bytes asked for, to be read once. Leaving the loop early frees what it holds. */
+  /**
+   * The bytes asked for, to be read once. A chunk is lent only until the next one is asked for: copy what is to be kept.
+   * Leaving the loop early frees what it holds.
+   */
   readonly body: AsyncIterable<Uint8Array>;
 }
 

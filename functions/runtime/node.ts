@@ -1,6 +1,6 @@
 import type { AddressInfo } from "node:net";
 import process from "node:process";
-import { serve as listen, type ServerType } from "@hono/node-server";
+import { type Http2Bindings, type HttpBindings, serve as listen, type ServerType } from "@hono/node-server";
 import { plainEnvironment } from "../../adapters/process/environment.ts";
 import { createPinoTelemetry } from "../../adapters/telemetry/pino.ts";
 import { compose } from "../compose.ts";
@@ -9,6 +9,7 @@ import { ENDPOINTS } from "../endpoints.ts";
 import { serve } from "../http/serve.ts";
 import { type Loop, startLoop } from "../reconcile.ts";
 import { incoming } from "./incoming.ts";
+import { sendDirectly } from "./outgoing.ts";
 import { VERSION } from "./version.ts";
 
 const RECONCILE_MS = 2000;
@@ -54,8 +55,10 @@ async function run(config: Config): Promise<void> {
     agentEnv: { ...plainEnvironment(process.env), ...config.agentEnv },
   });
   const app = serve(ENDPOINTS, { ...composition.serving, incoming });
+  const fetch = async (request: Request, env: HttpBindings | Http2Bindings) =>
+    sendDirectly(await app.fetch(request, env), env, telemetry);
   const server = listen(
-    { fetch: app.fetch, hostname: config.host, port: config.port, autoCleanupIncoming: false },
+    { fetch, hostname: config.host, port: config.port, autoCleanupIncoming: false },
     (info) => {
       url = agentUrlOf(info);
       const shown = urlOf(info);

@@ -511,7 +511,7 @@ export function artifactsContract(name: string, open: () => Promise<OpenArtifact
           await artifacts.move(inIms("a"), inIms("b"));
           await artifacts.remove(inIms("b"));
         }
-        pieces.push(piece);
+        pieces.push(Buffer.from(piece));
       }
       expect(Buffer.compare(Buffer.concat(pieces), first)).toBe(0);
       expect(Buffer.compare((await gathered(readers[1]?.body)) ?? Buffer.of(), first)).toBe(0);

@@ -24,5 +24,5 @@ export function hexDigest(algorithm: "md5" | "sha256", bytes: Uint8Array | strin
 }
 
 export async function gathered(body: AsyncIterable<Uint8Array> | undefined): Promise<Buffer | undefined> {
-  return body && Buffer.concat(await Array.fromAsync(body));
+  return body && Buffer.concat(await Array.fromAsync(body, (chunk) => Buffer.from(chunk)));
 }

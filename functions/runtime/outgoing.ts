@@ -1,0 +1,60 @@
+import { ServerResponse } from "node:http";
+import type { Http2Bindings, HttpBindings } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import type { Telemetry } from "../../core/ports/telemetry.ts";
+import { sourceOf } from "../http/stream.ts";
+
+/**
+ * Sends an answer that was made of an iterable without the detour over a web stream: chunks go to the socket as they
+ * are, and their memory is used again. Any other answer is left to the server.
+ */
+export async function sendDirectly(
+  response: Response,
+  { outgoing }: HttpBindings | Http2Bindings,
+  telemetry: Telemetry,
+): Promise<Response> {
+  const source = response.body === null ? undefined : sourceOf(response.body);
+  if (source === undefined || !(outgoing instanceof ServerResponse)) return response;
+  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+  outgoing.flushHeaders();
+  try {
+    await send(outgoing, source);
+  } catch (error) {
+    // The status has gone out: a connection that breaks off is the only way left to say that this is not all.
+    outgoing.destroy();
+    const request_id = response.headers.get("x-request-id");
+    telemetry.emit({ event: "answer-broken", level: "error", request_id, reason: String(error) });
+  }
+  return RESPONSE_ALREADY_SENT;
+}
+
+/** The source is told at once when whoever asked has gone: it may be waiting for something to say. */
+async function send(outgoing: ServerResponse, source: AsyncIterator<Uint8Array>): Promise<void> {
+  try {
+    for (;;) {
+      const next = await unlessGone(outgoing, source.next());
+      if (next === undefined) return;
+      if (next.done === true) return void outgoing.end();
+      if ((await unlessGone(outgoing, written(outgoing, next.value))) !== true) return;
+    }
+  } finally {
+    await source.return?.();
+  }
+}
+
+/** What is waited for, or `undefined` when whoever asked has gone meanwhile. */
+function unlessGone<T>(outgoing: ServerResponse, work: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const gone = (): void => resolve(undefined);
+    if (outgoing.destroyed) gone();
+    outgoing.once("close", gone);
+    void work.then(resolve, reject).finally(() => outgoing.off("close", gone));
+  });
+}
+
+/** True when the chunk has gone out and its memory is free again. */
+function written(outgoing: ServerResponse, chunk: Uint8Array): Promise<boolean> {
+  return new Promise((resolve) => {
+    outgoing.write(chunk, (error) => resolve(error === undefined || error === null));
+  });
+}
