@@ -2,7 +2,10 @@
 import { writeFileSync } from "node:fs";
 import { ENDPOINTS } from "../functions/endpoints.ts";
 import packageJson from "../package.json" with { type: "json" };
-import { openApiDocument } from "./openapi-document.ts";
+import { openApiDocument, published } from "./openapi-document.ts";
 
 const file = new URL("openapi.json", import.meta.url);
-writeFileSync(file, `${JSON.stringify(openApiDocument(ENDPOINTS, packageJson.version), null, 2)}\n`);
+writeFileSync(
+  file,
+  `${JSON.stringify(openApiDocument(published(ENDPOINTS), packageJson.version), null, 2)}\n`,
+);

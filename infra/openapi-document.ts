@@ -1,16 +1,37 @@
-import { toJsonSchema } from "@valibot/to-json-schema";
-import type * as v from "valibot";
+import * as v from "valibot";
 import { type Endpoint, pathsOf } from "../functions/http/endpoint.ts";
+import {
+  answerSchema,
+  components,
+  DIGEST_PARAMETERS,
+  headers,
+  type Json,
+  PART_PARAMETERS,
+  problem,
+  requestSchema,
+} from "./openapi-components.ts";
 
-type Json = { readonly [member: string]: unknown };
+const TAGS: Readonly<Record<string, string>> = {
+  "public-keys": "Who may log in to a job's shell",
+  recipes: "Descriptions of images, to be built by jobs",
+  images: "Bootable images and their artifacts",
+  jobs: "Builds of images from recipes, and customizations of images",
+  deleted: "The trash: what the third generation has deleted, to be restored or deleted for good",
+  "remote-build-nodes": "Machines outside of the cluster that may run jobs",
+  healthz: "Probes",
+  version: "About the service",
+  agent: "For the agents of jobs only",
+  signed: "Objects by signed URLs",
+};
 
-const PROBLEM_REF = { $ref: "#/components/schemas/ProblemDetails" };
+/** The endpoints that are described to the public. */
+export const published = (endpoints: readonly Endpoint[]): readonly Endpoint[] =>
+  endpoints.filter((endpoint) => endpoint.internal !== true);
 
 /** The OpenAPI 3.1 document of these endpoints, made from the very schemas that validate. */
 export function openApiDocument(endpoints: readonly Endpoint[], version: string): Json {
-  const published = endpoints.filter((endpoint) => endpoint.internal !== true);
   const paths: Record<string, Record<string, Json>> = {};
-  for (const endpoint of published)
+  for (const endpoint of endpoints)
     for (const path of pathsOf(endpoint)) (paths[path] ??= {})[endpoint.method] = operation(endpoint, path);
   return {
     openapi: "3.1.0",
@@ -24,13 +45,10 @@ export function openApiDocument(endpoints: readonly Endpoint[], version: string)
       { url: "/", description: "As is" },
       { url: "/apis/ims", description: "Behind an API gateway" },
     ],
-    tags: [...new Set(published.map(({ tag }) => tag))].map((name) => ({ name })),
+    tags: [...new Set(endpoints.map(({ tag }) => tag))].map((name) => ({ name, description: TAGS[name] })),
     security: [{ bearerAuth: [] }],
     paths,
-    components: {
-      schemas: { ProblemDetails: problemSchema() },
-      securitySchemes: { bearerAuth: { type: "http", scheme: "bearer" } },
-    },
+    components: components(inOrder(endpoints.flatMap((endpoint) => problemStatuses(endpoint)))),
   };
 }
 
@@ -50,29 +68,40 @@ function operation(endpoint: Endpoint, path: string): Json {
 }
 
 function parametersOf(endpoint: Endpoint): Json {
-  const inPath = [...endpoint.path.matchAll(/\{(\w+)\}/gu)].map(([, name]) => ({
-    name,
-    in: "path",
-    required: true,
-    schema: { type: "string" },
-  }));
-  const inQuery = Object.entries(propertiesOf(endpoint.query)).map(([name, schema]) => ({
-    name,
-    in: "query",
-    required: false,
-    schema: name === "status" ? schema : { type: "string" },
-  }));
-  const parameters = [...inPath, ...inQuery];
+  const parameters = [
+    ...[...endpoint.path.matchAll(/\{(\w+)\*?\}/gu)].map(([, name]) => ({
+      name,
+      in: "path",
+      required: true,
+      schema: { type: "string" },
+    })),
+    ...queryParameters(endpoint),
+    ...(endpoint.takesBytes === undefined ? [] : DIGEST_PARAMETERS),
+    ...(endpoint.answersBytes === undefined ? [] : PART_PARAMETERS),
+  ];
   return parameters.length === 0 ? {} : { parameters };
 }
 
-function propertiesOf(schema: v.GenericSchema | undefined): Json {
-  const properties = schema === undefined ? undefined : jsonSchema(schema, "input")["properties"];
-  return isJson(properties) ? properties : {};
-}
+const Described = v.object({
+  properties: v.record(
+    v.string(),
+    v.looseObject({ type: v.optional(v.string()), description: v.optional(v.string()) }),
+  ),
+  required: v.optional(v.array(v.string()), []),
+});
 
-function isJson(value: unknown): value is Json {
-  return typeof value === "object" && value !== null;
+/** As its query schema puts it out: what comes in is a list for every parameter, which may be given several times. */
+function queryParameters({ query }: Endpoint): Json[] {
+  if (query === undefined) return [];
+  const { properties, required } = v.parse(Described, answerSchema(query));
+  return Object.entries(properties).map(([name, { description, ...schema }]) => ({
+    name,
+    in: "query",
+    required: required.includes(name),
+    ...(description === undefined ? {} : { description }),
+    ...(schema.type === "array" ? { style: "form", explode: true } : {}),
+    schema,
+  }));
 }
 
 function requestBodyOf(endpoint: Endpoint): Json {
@@ -80,7 +109,7 @@ function requestBodyOf(endpoint: Endpoint): Json {
     return {
       requestBody: {
         required: true,
-        content: { "application/json": { schema: jsonSchema(endpoint.body, "input") } },
+        content: { "application/json": { schema: requestSchema(endpoint.body) } },
       },
     };
   if (endpoint.takesBytes === undefined) return {};
@@ -91,74 +120,59 @@ function requestBodyOf(endpoint: Endpoint): Json {
 }
 
 function responsesOf(endpoint: Endpoint): Json {
-  const success = { [endpoint.status]: successOf(endpoint) };
-  const ranged = endpoint.answersBytes === undefined ? {} : { 206: successOf(endpoint), 416: problem() };
-  const unchanged =
-    endpoint.method === "get" ? { 304: { description: "What the client has is still true" } } : {};
-  const problems = Object.fromEntries(problemStatuses(endpoint).map((status) => [status, problem()]));
-  return { ...success, ...ranged, ...unchanged, ...problems };
+  const problems = problemStatuses(endpoint).map((status) => [status, problem(status)]);
+  return { ...successesOf(endpoint), ...Object.fromEntries(problems) };
+}
+
+function successesOf(endpoint: Endpoint): Json {
+  if (endpoint.answersBytes !== undefined) return bytesOf(endpoint.answersBytes);
+  if (endpoint.returns === undefined)
+    return { [endpoint.status]: { description: "Done", headers: headers() } };
+  const isRead = endpoint.method === "get";
+  const success = {
+    description: endpoint.summary,
+    headers: { ...headers(...(isRead ? ["ETag" as const] : [])), ...ownHeaders(endpoint) },
+    content: { "application/json": { schema: answerSchema(endpoint.returns) } },
+  };
+  return { [endpoint.status]: success, ...(isRead ? { 304: unchanged(headers("ETag")) } : {}) };
+}
+
+function bytesOf({ contentType, description }: NonNullable<Endpoint["answersBytes"]>): Json {
+  const content = { [contentType]: { schema: {} } };
+  return {
+    200: { description, headers: headers("Accept-Ranges", "Repr-Digest"), content },
+    206: {
+      description: `${description}: the part that was asked for`,
+      headers: headers("Accept-Ranges", "Content-Range", "Repr-Digest"),
+      content,
+    },
+    304: unchanged(headers()),
+  };
+}
+
+const unchanged = (all: Json): Json => ({ description: "What the client has is still true", headers: all });
+
+function ownHeaders({ answerHeaders }: Endpoint): Json {
+  const described = Object.entries(answerHeaders ?? {}).map(([name, description]) => [
+    name,
+    { description, schema: { type: "string" } },
+  ]);
+  return Object.fromEntries(described);
 }
 
 /** Every problem that the endpoint's own description lets happen. */
 function problemStatuses(endpoint: Endpoint): number[] {
-  const statuses = new Set([...(endpoint.problems ?? []), 500, 503]);
-  const add = (when: boolean, ...more: number[]) => when && more.forEach((status) => statuses.add(status));
+  const statuses = [...(endpoint.problems ?? []), 500, 503];
+  const add = (when: boolean, ...more: number[]) => when && statuses.push(...more);
   add(endpoint.role !== "anyone", 401, 403);
+  add(endpoint.role === "agent", 410);
   add(endpoint.path.includes("{"), 404);
   add(endpoint.query !== undefined, 400);
   add(endpoint.body !== undefined, 400, 413, 415, 422);
   add(endpoint.takesBytes !== undefined, 400, 413, 422);
+  add(endpoint.answersBytes !== undefined, 416);
   add(endpoint.method !== "get", 507);
-  return [...statuses].toSorted((a, b) => a - b);
+  return inOrder(statuses);
 }
 
-function successOf(endpoint: Endpoint): Json {
-  if (endpoint.answersBytes !== undefined) {
-    const { contentType, description } = endpoint.answersBytes;
-    return { description, content: { [contentType]: { schema: {} } } };
-  }
-  if (endpoint.returns === undefined) return { description: "Done" };
-  return {
-    description: endpoint.summary,
-    ...headersOf(endpoint),
-    content: { "application/json": { schema: jsonSchema(endpoint.returns, "output") } },
-  };
-}
-
-function headersOf({ answerHeaders }: Endpoint): Json {
-  if (answerHeaders === undefined) return {};
-  const described = Object.entries(answerHeaders).map(([name, description]) => [
-    name,
-    { description, schema: { type: "string" } },
-  ]);
-  return { headers: Object.fromEntries(described) };
-}
-
-/** What is transformed on the way in is described as it arrives; refinements in code have no JSON Schema and are left out. */
-function jsonSchema(schema: v.GenericSchema, typeMode: "input" | "output"): Json {
-  const converted: Json = { ...toJsonSchema(schema, { typeMode, errorMode: "ignore" }) };
-  const { $schema: _dialect, ...rest } = converted;
-  return rest;
-}
-
-function problem(): Json {
-  return { description: "A problem", content: { "application/problem+json": { schema: PROBLEM_REF } } };
-}
-
-function problemSchema(): Json {
-  return {
-    type: "object",
-    description: "Problem details (RFC 9457)",
-    required: ["title", "status"],
-    properties: {
-      title: { type: "string" },
-      status: { type: "integer" },
-      detail: { type: "string" },
-      errors: {
-        type: "object",
-        description: "Messages by field; nested fields nest. Of a whole collection: by record id",
-      },
-      request_id: { type: "string", description: "With status 500: what to look for in the service's log" },
-    },
-  };
-}
+const inOrder = (numbers: readonly number[]): number[] => [...new Set(numbers)].toSorted((a, b) => a - b);

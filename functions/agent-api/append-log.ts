@@ -19,6 +19,7 @@ export default endpoint({
     offset: v.pipe(
       v.tuple([v.pipe(v.string(), v.regex(/^\d{1,15}$/u))]),
       v.transform(([offset]) => Number(offset)),
+      v.number(),
     ),
   }),
   takesBytes: { description: "UTF-8 text" },

@@ -70,6 +70,9 @@ export interface Services {
   readonly artifacts: Artifacts;
 }
 
+/** The content type of answers that have the one with which their object was stored. */
+export const STORED_TYPE = "*/*";
+
 interface Common<Path extends string, Query extends Schema> {
   /** operationId: clients generate commands from it. */
   readonly operation: string;

@@ -97,6 +97,13 @@ export const mapKey = v.pipe(
   v.check((key) => !isReservedKey(key), RESERVED_KEY),
 );
 
+/** Of a query parameter that is given several times, the first counts. */
+export const firstOf = v.pipe(
+  v.array(v.string()),
+  v.transform(([first]) => first ?? ""),
+  v.string(),
+);
+
 /** A JSON object of any members; valibot's own would take a list for one. */
 export const mapping = v.custom<Record<string, unknown>>(
   (input) => typeof input === "object" && input !== null && !Array.isArray(input),

@@ -17,7 +17,8 @@ const STATUS: Record<ErrorCode, number> = {
   "storage-full": 507,
 };
 
-const TITLES: Readonly<Record<number, string>> = {
+/** Every status that a problem may have. */
+export const TITLES: Readonly<Record<number, string>> = {
   400: "Bad Request",
   401: "Unauthorized",
   403: "Forbidden",

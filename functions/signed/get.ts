@@ -1,6 +1,6 @@
 import { notFound } from "../../core/errors.ts";
 import { artifactDownload } from "../http/artifact-download.ts";
-import { endpoint } from "../http/endpoint.ts";
+import { endpoint, STORED_TYPE } from "../http/endpoint.ts";
 import { signedAddress, SignedQuery } from "./signed.ts";
 
 export default endpoint({
@@ -12,7 +12,8 @@ export default endpoint({
   role: "anyone",
   internal: true,
   query: SignedQuery,
-  answersBytes: { contentType: "application/octet-stream", description: "The object's bytes" },
+  problems: [403],
+  answersBytes: { contentType: STORED_TYPE, description: "The object's bytes" },
   status: 200,
   async run({ services, params, query }) {
     const address = signedAddress(services.signedUrls, "GET", params, query);

@@ -10,6 +10,7 @@ export default endpoint({
   role: "anyone",
   internal: true,
   query: SignedQuery,
+  problems: [403],
   takesBytes: { description: "The object's bytes" },
   status: 204,
   async run({ services, params, query, upload }) {

@@ -6,6 +6,7 @@ import type { SignedUrlVerifier } from "../../core/ports/signed-urls.ts";
 const only = v.pipe(
   v.tuple([v.string()]),
   v.transform(([value]) => value),
+  v.string(),
 );
 
 export const SignedQuery = v.object({ expires: only, signature: only });

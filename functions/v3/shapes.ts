@@ -8,6 +8,7 @@ import { RemoteBuildNode } from "../../core/nodes/node.ts";
 import { PublicKey } from "../../core/public-keys/public-key.ts";
 import { LINUX_DISTRIBUTIONS, Recipe, RECIPE_TYPES } from "../../core/recipes/recipe.ts";
 import {
+  firstOf,
   lenientBoolean,
   lenientPositiveInteger,
   lenientUuid,
@@ -152,18 +153,23 @@ export function jobView(job: JobInQueue): v.InferOutput<typeof JobV3> {
   return view;
 }
 
+/** Judged by core; `metadata` is for the description of the API. */
 export const JobQueryV3 = v.object({
-  status: v.optional(v.array(v.string())),
-  job_type: v.optional(
+  status: v.optional(
     v.pipe(
-      v.array(v.string()),
-      v.transform(([first]) => first ?? ""),
+      v.array(v.pipe(v.string(), v.metadata({ enum: JOB_STATUSES }))),
+      v.description("Jobs in one of these statuses, in any case"),
     ),
   ),
+  job_type: v.optional(v.pipe(firstOf, v.metadata({ enum: JOB_TYPES, description: "Jobs of this type" }))),
   age: v.optional(
     v.pipe(
-      v.array(v.string()),
-      v.transform(([first]) => first ?? ""),
+      firstOf,
+      v.metadata({
+        pattern: "^(?:\\d{1,4}[wdhm])+$",
+        description: "Jobs made longer ago than this, such as `2w`, `1d12h` or `30m`",
+        examples: ["1d12h"],
+      }),
     ),
   ),
 });

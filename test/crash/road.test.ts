@@ -30,7 +30,7 @@ describe("the road from recipe to image, with stand-ins for the build tools", ()
       "packaging_artifacts",
     ]);
     await expectImage(service, job.resultant_image_id);
-    const log = await (await fetch(`${service.url}/v3/jobs/${id}/log`)).text();
+    const log = await (await service.fetch(`/v3/jobs/${id}/log`)).text();
     expect(log).toContain("stand-in kiwi prepares");
     expect(log).toMatch(/step build-with-kiwi took \d+\.\d+ s/u);
     await nothingLeft(service);
@@ -46,7 +46,7 @@ describe("the road from recipe to image, with stand-ins for the build tools", ()
     const job = await ended(service, id);
     expect(job).toMatchObject({ status: "success" });
     await expectImage(service, job.resultant_image_id);
-    const log = await (await fetch(`${service.url}/v3/jobs/${id}/log`)).text();
+    const log = await (await service.fetch(`/v3/jobs/${id}/log`)).text();
     for (const n of [0, 1, 2, 3])
       expect(log.split("\n").filter((line) => line.endsWith(`still at it: ${n}`))).toHaveLength(1);
     await nothingLeft(service);
@@ -95,7 +95,7 @@ describe("the road from recipe to image, with stand-ins for the build tools", ()
       status: "error",
       error: { code: "cancelled" },
     });
-    expect((await fetch(`${service.url}/v3/jobs/${deleted}`, { method: "DELETE" })).status).toBe(204);
+    expect((await service.fetch(`/v3/jobs/${deleted}`, { method: "DELETE" })).status).toBe(204);
     await nothingLeft(service);
   });
 

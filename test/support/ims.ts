@@ -10,6 +10,7 @@ import type { Settings } from "../../core/settings.ts";
 import { ENDPOINTS } from "../../functions/endpoints.ts";
 import { type Authenticator, createOpenAuthenticator } from "../../functions/http/auth.ts";
 import { serve } from "../../functions/http/serve.ts";
+import { documented } from "./api-contract.ts";
 import type { Json } from "./json.ts";
 import { createScriptedRunner } from "./runner.ts";
 import { testSettings } from "./settings.ts";
@@ -48,7 +49,7 @@ export function createTestService(
   };
   const settings = { ...testSettings(jobs), ...more };
   const ims = createIms(ports, settings);
-  const app = serve(ENDPOINTS, {
+  const served = serve(ENDPOINTS, {
     ims,
     services: {
       version: "1.2.3",
@@ -61,10 +62,16 @@ export function createTestService(
     now: clock.now,
     newId: () => randomUUID(),
   });
+  const app: App = {
+    request: (path: string, init?: RequestInit) => documented(path, init, served.request(path, init)),
+  };
   return { app, ims, ports, settings, runner, events, time, ...client(app) };
 }
 
-type App = ReturnType<typeof serve>;
+/** Every answer is held to the description of the API. */
+interface App {
+  request(path: string, init?: RequestInit): Promise<Response>;
+}
 
 /** Short words for requests: `body` is sent as JSON, answers are parsed. */
 function client(app: App) {

@@ -23,7 +23,7 @@ async function json(response: Promise<Response>): Promise<Json> {
 
 export const post = (service: ServiceProcess, path: string, body?: object) =>
   json(
-    fetch(service.url + path, {
+    service.fetch(path, {
       method: "POST",
       ...(body === undefined
         ? {}
@@ -31,14 +31,14 @@ export const post = (service: ServiceProcess, path: string, body?: object) =>
     }),
   );
 
-export const get = (service: ServiceProcess, path: string) => json(fetch(service.url + path));
+export const get = (service: ServiceProcess, path: string) => json(service.fetch(path));
 
 /** Uploads a recipe and posts a job for it. */
 export async function postJob(service: ServiceProcess, archive: Uint8Array<ArrayBuffer>): Promise<string> {
   const key = await post(service, "/v3/public-keys", { name: "k", public_key: "ssh-ed25519 A" });
   const wanted = { name: "r", recipe_type: "kiwi-ng", linux_distribution: "sles15", require_dkms: false };
   const { id } = await post(service, "/v3/recipes", wanted);
-  await json(fetch(`${service.url}/v3/recipes/${id}/archive`, { method: "PUT", body: archive }));
+  await json(service.fetch(`/v3/recipes/${id}/archive`, { method: "PUT", body: archive }));
   const request = {
     job_type: "create",
     artifact_id: id,
@@ -74,7 +74,7 @@ export async function expectImage(service: ServiceProcess, imageId: string): Pro
     "boot_parameters",
     "manifest",
   ]);
-  const kernel = await fetch(`${service.url}/v3/images/${imageId}/artifacts/kernel`);
+  const kernel = await service.fetch(`/v3/images/${imageId}/artifacts/kernel`);
   expect(await kernel.text()).toBe("kernel\n");
 }
 

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFinished } from "vitest";
+import { documented } from "./api-contract.ts";
 
 const root = path.join(import.meta.dirname, "../..");
 const standIns = path.join(root, "test/fixtures/stand-ins");
@@ -93,6 +94,8 @@ export async function startService(env: Record<string, string> = {}) {
   return {
     url,
     data,
+    /** Every answer is held to the description of the API. */
+    fetch: (path: string, init?: RequestInit) => documented(path, init, fetch(url + path, init)),
     start,
     end,
     output: () => output,

@@ -1,5 +1,5 @@
 import { artifactDownload } from "../../http/artifact-download.ts";
-import { endpoint } from "../../http/endpoint.ts";
+import { endpoint, STORED_TYPE } from "../../http/endpoint.ts";
 
 export default endpoint({
   operation: "get_v3_image_artifact",
@@ -8,7 +8,7 @@ export default endpoint({
   method: "get",
   path: "/v3/images/{image_id}/artifacts/{artifact_name}",
   role: "reader",
-  answersBytes: { contentType: "application/octet-stream", description: "The artifact's bytes" },
+  answersBytes: { contentType: STORED_TYPE, description: "The artifact's bytes" },
   status: 200,
   async run({ ims, params }) {
     const { image_id, artifact_name } = params;

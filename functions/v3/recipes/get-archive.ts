@@ -1,5 +1,5 @@
 import { artifactDownload } from "../../http/artifact-download.ts";
-import { endpoint } from "../../http/endpoint.ts";
+import { endpoint, STORED_TYPE } from "../../http/endpoint.ts";
 
 export default endpoint({
   operation: "get_v3_recipe_archive",
@@ -8,7 +8,7 @@ export default endpoint({
   method: "get",
   path: "/v3/recipes/{recipe_id}/archive",
   role: "reader",
-  answersBytes: { contentType: "application/gzip", description: "A tar.gz of the recipe's description" },
+  answersBytes: { contentType: STORED_TYPE, description: "A tar.gz of the recipe's description" },
   status: 200,
   async run({ ims, params }) {
     const info = await ims.recipeArchives.stat(params.recipe_id);
