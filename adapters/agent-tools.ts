@@ -1,7 +1,9 @@
 import type { AgentTools } from "../core/ports/agent-tools.ts";
 import type { RunCommand } from "../core/ports/commands.ts";
+import { createRootArchives } from "./archive/root-archive.ts";
 import { unpackArchive } from "./archive/unpack.ts";
 import { createKiwi } from "./build/kiwi.ts";
+import { createPacker } from "./build/packer.ts";
 import { createBootFiles } from "./package/boot-files.ts";
 import { createSquashfs } from "./package/squashfs.ts";
 import { createRepositories } from "./repositories/http.ts";
@@ -13,6 +15,8 @@ export interface AgentToolsConfig {
   readonly python?: string;
   /** `kiwi-ng` of the PATH by default. */
   readonly kiwi?: string;
+  /** `packer` of the PATH by default. */
+  readonly packer?: string;
   /** `mksquashfs` of the PATH by default. */
   readonly mksquashfs?: string;
   /** This machine's by default, as `process.arch` has it. */
@@ -22,13 +26,15 @@ export interface AgentToolsConfig {
 
 /** Everything that an agent's steps let others do. */
 export function createAgentTools(run: RunCommand, config: AgentToolsConfig = {}): AgentTools {
-  const { python, kiwi, mksquashfs, machine = process.arch } = config;
+  const { python, kiwi, packer, mksquashfs, machine = process.arch } = config;
   return {
     transfer: createTransfer(config.transfer),
     archive: { unpack: unpackArchive },
     templates: createJinja({ run, ...(python === undefined ? {} : { python }) }),
     repositories: createRepositories(),
     kiwi: createKiwi({ run, machine, ...(kiwi === undefined ? {} : { program: kiwi }) }),
+    packer: createPacker({ run, ...(packer === undefined ? {} : { program: packer }) }),
+    rootArchives: createRootArchives(run),
     bootFiles: createBootFiles(),
     squashfs: createSquashfs({ run, ...(mksquashfs === undefined ? {} : { program: mksquashfs }) }),
   };

@@ -113,6 +113,7 @@ const Environment = v.object({
   IMS_AGENT_URL: v.optional(url),
   IMS_LOG_LEVEL: v.optional(words(["info", "warn", "error"]), "info"),
   IMS_KIWI: v.optional(text),
+  IMS_PACKER: v.optional(text),
   IMS_PYTHON: v.optional(text),
   IMS_MKSQUASHFS: v.optional(text),
   IMS_AGENT_PATIENCE: v.optional(text),
@@ -151,7 +152,9 @@ type Variables = Readonly<Record<string, string | undefined>>;
 
 /** Unset members stay unset. */
 const AgentEnvironment = v.pipe(
-  v.partial(v.pick(Environment, ["IMS_KIWI", "IMS_PYTHON", "IMS_MKSQUASHFS", "IMS_AGENT_PATIENCE"])),
+  v.partial(
+    v.pick(Environment, ["IMS_KIWI", "IMS_PACKER", "IMS_PYTHON", "IMS_MKSQUASHFS", "IMS_AGENT_PATIENCE"]),
+  ),
   v.transform((picked) => {
     const set: Record<string, string> = {};
     for (const [name, value] of Object.entries(picked)) if (value !== undefined) set[name] = value;

@@ -16,8 +16,6 @@ export function unsupported(job: Job, settings: Settings): Omit<JobFailure, "pha
       "Customize jobs are not supported yet.",
       "Change the recipe and build the image anew with a create job.",
     );
-  if (job.source.recipe_type === "packer")
-    return refuse("Packer recipes are not supported yet.", "Describe the image as a kiwi-ng recipe.");
   if (job.arch !== settings.jobs.nativeArch)
     return refuse(
       `This machine builds ${settings.jobs.nativeArch} images and the recipe is for ${job.arch}.`,
@@ -26,23 +24,44 @@ export function unsupported(job: Job, settings: Settings): Omit<JobFailure, "pha
   return undefined;
 }
 
+const GIB = 2 ** 30;
+
+/** How the image root comes about. packer recipes name no repositories that could be waited for. */
+function buildSteps(job: Job, variables: Readonly<Record<string, string>>, settings: Settings): Step[] {
+  if (job.source.recipe_type === "packer")
+    return [
+      {
+        do: "build-with-packer",
+        status: "building_image",
+        image_name: job.image_root_archive_name,
+        variables: { ...variables },
+        max_bytes: job.build_env_size * GIB,
+      },
+    ];
+  const wait_seconds = settings.jobs.repositoryWaitSeconds;
+  return [
+    { do: "await-repositories", status: "waiting_for_repos", wait_seconds },
+    { do: "build-with-kiwi", status: "building_image" },
+  ];
+}
+
 /** What the agent of a create job does, in order. Later entries of the template dictionary win (behaviour 162). */
 export function createPlan(job: Job, attempt: number, download: Download, settings: Settings): Plan {
   const variables = Object.fromEntries(
     (job.source.template_dictionary ?? []).map(({ key, value }) => [key, value]),
   );
-  const { recipeLimits, repositoryWaitSeconds, pack } = settings.jobs;
+  const { recipeLimits, pack } = settings.jobs;
   const steps: Step[] = [
     { do: "fetch-recipe", status: "fetching_recipe", download },
     {
       do: "unpack-recipe",
       status: "fetching_recipe",
+      recipe_type: job.source.recipe_type ?? "kiwi-ng",
       max_bytes: recipeLimits.maxBytes,
       max_entries: recipeLimits.maxEntries,
     },
     { do: "render-templates", status: "fetching_recipe", variables },
-    { do: "await-repositories", status: "waiting_for_repos", wait_seconds: repositoryWaitSeconds },
-    { do: "build-with-kiwi", status: "building_image" },
+    ...buildSteps(job, variables, settings),
     {
       do: "collect-boot-files",
       status: "packaging_artifacts",

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { Arch } from "../arch.ts";
+import { RECIPE_TYPES } from "../recipes/recipe.ts";
 import { JobStatus } from "./status.ts";
 
 /** An object to fetch: ranged GETs of a URL that carries its own permission. Digests are lower-case hex. */
@@ -29,6 +30,7 @@ const Step = v.variant("do", [
   v.object({
     do: v.literal("unpack-recipe"),
     status: JobStatus,
+    recipe_type: v.picklist(RECIPE_TYPES),
     max_bytes: v.number(),
     max_entries: v.number(),
   }),
@@ -39,6 +41,15 @@ const Step = v.variant("do", [
   }),
   v.object({ do: v.literal("await-repositories"), status: JobStatus, wait_seconds: v.number() }),
   v.object({ do: v.literal("build-with-kiwi"), status: JobStatus }),
+  v.object({
+    do: v.literal("build-with-packer"),
+    status: JobStatus,
+    image_name: v.string(),
+    /** The template dictionary: values for the variables that the template declares. */
+    variables: v.record(v.string(), v.string()),
+    /** A root archive that unpacks to more is refused. */
+    max_bytes: v.number(),
+  }),
   v.object({
     do: v.literal("collect-boot-files"),
     status: JobStatus,

@@ -1,4 +1,5 @@
 import type { UploadTarget } from "../jobs/agent-messages.ts";
+import type { BuildOutput, PackerTemplate, RootCompression } from "../jobs/packer-template.ts";
 import type { PackOptions } from "../jobs/plan.ts";
 
 /**
@@ -12,6 +13,8 @@ export interface AgentTools {
   readonly templates: TemplateTool;
   readonly repositories: RepositoryTool;
   readonly kiwi: KiwiTool;
+  readonly packer: PackerTool;
+  readonly rootArchives: RootArchiveTool;
   readonly bootFiles: BootFileTool;
   readonly squashfs: SquashfsTool;
 }
@@ -134,6 +137,65 @@ export interface KiwiTool {
   version(signal: AbortSignal): Promise<string>;
   /** `system prepare`. Any end of kiwi resolves; `lines` are its and its log file's last ones, oldest first. */
   prepare(order: PrepareOrder): Promise<{ readonly exitCode: number; readonly lines: readonly string[] }>;
+}
+
+/** What packer is given, and where. All folders exist; the output folder is new and empty. */
+export interface PackerOrder {
+  readonly recipeFolder: string;
+  readonly template: PackerTemplate;
+  /** Takes packer's cache, plugins, home and temporary files. */
+  readonly scratchFolder: string;
+  /** Only those that the template declares reach it. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** For the programs that the build runs. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly onLine: (line: string) => void;
+  readonly onProgress: (message: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface ToolEnd {
+  readonly exitCode: number;
+  /** The last lines it printed, oldest first. */
+  readonly lines: readonly string[];
+}
+
+export interface PackerTool {
+  /** Files that lie at the root of an unpacked recipe, or in its one top folder when everything lies in that. */
+  look(unpackedFolder: string): Promise<{ readonly folder: string; readonly files: readonly string[] }>;
+  /** @throws `not-found` when there is no packer. */
+  version(signal: AbortSignal): Promise<string>;
+  /** Whether the template has a `required_plugins` block. */
+  wantsPlugins(recipeFolder: string, template: PackerTemplate): Promise<boolean>;
+  /** Fetches the plugins that the template asks for. Any end of packer resolves. */
+  init(order: PackerOrder): Promise<ToolEnd>;
+  /** Any end of packer resolves. */
+  build(order: PackerOrder): Promise<ToolEnd>;
+  /** Makes the folder into which builds put what they made. */
+  makeOutput(folder: string): Promise<void>;
+  output(folder: string): Promise<BuildOutput>;
+}
+
+/** An archive of a root file system, to be unpacked into a folder that must not exist. */
+export interface RootArchiveOrder {
+  readonly archive: string;
+  readonly compression: RootCompression;
+  readonly folder: string;
+  /** Of what the archive unpacks to. */
+  readonly maxBytes: number;
+  readonly onBytes: (bytes: number) => void;
+  readonly onLine: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface RootArchiveTool {
+  /**
+   * Unpacks with owners, modes, times, ACLs, extended attributes and devices, never outside of the folder, and removes
+   * the archive, which takes as much room again.
+   * @throws `invalid` for an archive that is damaged, too large or reaches out, `not-found` when tar or what
+   * decompresses is missing.
+   */
+  unpack(order: RootArchiveOrder): Promise<void>;
 }
 
 export interface BootFileTool {

@@ -21,6 +21,7 @@ const Environment = v.pipe(
     ),
     IMS_KEEP_WORK: v.optional(v.picklist(["0", "1"], "is neither 0 nor 1"), "0"),
     IMS_KIWI: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
+    IMS_PACKER: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
     IMS_PYTHON: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
     IMS_MKSQUASHFS: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
   }),
@@ -40,7 +41,12 @@ export interface AgentSettings {
   readonly patience: number;
   readonly keepWork: boolean;
   /** Programs that are not to be found by their usual names. */
-  readonly programs: { readonly kiwi?: string; readonly python?: string; readonly mksquashfs?: string };
+  readonly programs: {
+    readonly kiwi?: string;
+    readonly packer?: string;
+    readonly python?: string;
+    readonly mksquashfs?: string;
+  };
 }
 
 /** The agent was started with settings that it cannot work with. */
@@ -64,6 +70,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     keepWork: env.IMS_KEEP_WORK === "1",
     programs: {
       ...(env.IMS_KIWI === undefined ? {} : { kiwi: env.IMS_KIWI }),
+      ...(env.IMS_PACKER === undefined ? {} : { packer: env.IMS_PACKER }),
       ...(env.IMS_PYTHON === undefined ? {} : { python: env.IMS_PYTHON }),
       ...(env.IMS_MKSQUASHFS === undefined ? {} : { mksquashfs: env.IMS_MKSQUASHFS }),
     },

@@ -10,8 +10,8 @@ import type { Purpose, Tool } from "./tools.ts";
 
 const USAGE = `usage: build-tools.ts [${PURPOSES.join("|")}]...
 
-Makes sure that the programs for building (default), booting and testing images are on this machine. On Debian and
-Ubuntu it installs what is missing, as root; elsewhere it says what to install.`;
+Makes sure that the programs for building images of kiwi-ng recipes (default) or of packer recipes, for booting and for
+testing images are on this machine. On Debian and Ubuntu it installs what is missing, as root; elsewhere it says what to install.`;
 
 const PYTHON = "/usr/bin/python3";
 const CHECK_LIMIT_MS = 30_000;

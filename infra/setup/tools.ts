@@ -1,5 +1,5 @@
-/** What a machine needs for a purpose: building images, booting them, or testing both. */
-export const PURPOSES = ["build", "boot", "test"] as const;
+/** What a machine needs for a purpose: building images of kiwi-ng recipes or of packer ones, booting, or testing them. */
+export const PURPOSES = ["build", "packer", "boot", "test"] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 /** Families of distributions, by their package manager. */
@@ -28,6 +28,12 @@ const BUILD: readonly Tool[] = [
   },
 ];
 
+const PACKER: readonly Tool[] = [
+  program("packer", "packer", "packer", "packer"),
+  program("xz", "xz-utils", "xz", "xz"),
+  program("zstd", "zstd", "zstd", "zstd"),
+];
+
 const BOOT: Readonly<Record<string, Tool>> = {
   x64: program("qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86-core", "qemu-x86"),
   arm64: program("qemu-system-aarch64", "qemu-system-arm", "qemu-system-aarch64-core", "qemu-arm"),
@@ -43,6 +49,7 @@ export function toolsFor(purposes: readonly Purpose[], arch: string): readonly T
   const boot = BOOT[arch];
   const byPurpose: Readonly<Record<Purpose, readonly Tool[]>> = {
     build: BUILD,
+    packer: PACKER,
     boot: boot === undefined ? [] : [boot],
     test: TEST,
   };

@@ -61,6 +61,7 @@ describe("a disk that is full", () => {
     const unpacking = unpackRecipe(context, {
       do: "unpack-recipe",
       status: "fetching_recipe",
+      recipe_type: "kiwi-ng",
       max_bytes: 2 ** 30,
       max_entries: 10,
     });

@@ -37,6 +37,26 @@ describe("the road from recipe to image, with stand-ins for the build tools", ()
     expect(await service.end("SIGTERM")).toBe(0);
   });
 
+  it("is the same for a packer recipe, whose build leaves a folder or an archive", async () => {
+    const service = await startService();
+    for (const behave of ["", "archive"]) {
+      const archive = await archiveBytes([{ name: "a.pkr.hcl" }, { name: "behave", content: behave }]);
+      const job = await ended(service, await postJob(service, archive, { recipe_type: "packer" }));
+      expect(job).toMatchObject({ status: "success" });
+      await expectImage(service, job.resultant_image_id);
+    }
+    const failing = await archiveBytes([{ name: "a.pkr.hcl" }, { name: "behave", content: "fail" }]);
+    expect(await ended(service, await postJob(service, failing, { recipe_type: "packer" }))).toMatchObject({
+      status: "error",
+      error: {
+        code: "build_failed",
+        phase: "building_image",
+        message: expect.stringContaining("cannot find the kernel"),
+      },
+    });
+    await nothingLeft(service);
+  });
+
   it("survives kill -9 of the service in the middle of the build: the agent goes on and finds it again", async () => {
     const service = await startService();
     const id = await postJob(service, await archiveBytes(recipe("seconds 4")));

@@ -85,6 +85,11 @@ describe("the tools of a purpose", () => {
     expect(names).toEqual(["qemu-system-aarch64", "setfattr", "setcap"]);
   });
 
+  it("include packer only where it is asked for", () => {
+    expect(tools.map(({ need }) => need)).not.toContainEqual({ program: "packer" });
+    expect(toolsFor(["packer"], "x64").map(({ need }) => need)).toContainEqual({ program: "packer" });
+  });
+
   it("include Jinja2 for building", () => {
     expect(tools.map(({ need }) => need)).toContainEqual({ pythonModule: "jinja2" });
   });

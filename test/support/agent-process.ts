@@ -34,7 +34,13 @@ const CONFIG = `<?xml version="1.0"?>
 function stepsFor(url: string, size: number): readonly Step[] {
   return [
     { do: "fetch-recipe", status: "fetching_recipe", download: { url: `${url}/files/recipe.tar.gz`, size } },
-    { do: "unpack-recipe", status: "fetching_recipe", max_bytes: 1e6, max_entries: 10 },
+    {
+      do: "unpack-recipe",
+      status: "fetching_recipe",
+      recipe_type: "kiwi-ng",
+      max_bytes: 1e6,
+      max_entries: 10,
+    },
     { do: "build-with-kiwi", status: "building_image" },
   ];
 }

@@ -33,10 +33,20 @@ export const post = (service: ServiceProcess, path: string, body?: object) =>
 
 export const get = (service: ServiceProcess, path: string) => json(service.fetch(path));
 
-/** Uploads a recipe and posts a job for it. */
-export async function postJob(service: ServiceProcess, archive: Uint8Array<ArrayBuffer>): Promise<string> {
+/** Uploads a recipe, a kiwi-ng one unless told otherwise, and posts a job for it. */
+export async function postJob(
+  service: ServiceProcess,
+  archive: Uint8Array<ArrayBuffer>,
+  recipe: object = {},
+): Promise<string> {
   const key = await post(service, "/v3/public-keys", { name: "k", public_key: "ssh-ed25519 A" });
-  const wanted = { name: "r", recipe_type: "kiwi-ng", linux_distribution: "sles15", require_dkms: false };
+  const wanted = {
+    name: "r",
+    recipe_type: "kiwi-ng",
+    linux_distribution: "sles15",
+    require_dkms: false,
+    ...recipe,
+  };
   const { id } = await post(service, "/v3/recipes", wanted);
   await json(service.fetch(`/v3/recipes/${id}/archive`, { method: "PUT", body: archive }));
   const request = {

@@ -1,23 +1,11 @@
 import { join } from "node:path";
 import { StepFailure, type StepContext, type StepFunction } from "../step.ts";
+import { expectArch } from "./expect-arch.ts";
 import { failWith, left, orFail, toolMissing } from "./failing.ts";
 import { explainKiwiFailure } from "./kiwi-failure.ts";
 
 /** The kind that the original always builds; of it only the image root is used. */
 const PREFERRED_TYPE = "tbz";
-
-/** A recipe for another machine would silently become an image of this one. */
-function expectArch({ plan, tools }: StepContext): void {
-  const machine = tools.kiwi.machineArch;
-  if (machine === plan.arch) return;
-  throw new StepFailure(
-    "not_supported",
-    `The job wants ${plan.arch}, and this machine is ${machine ?? "another"}.`,
-    {
-      hint: `Run the service, or a build node, on a machine of the architecture ${plan.arch}.`,
-    },
-  );
-}
 
 async function kiwiVersion({ tools, signal }: StepContext): Promise<string> {
   return await orFail(tools.kiwi.version(signal), (error) =>

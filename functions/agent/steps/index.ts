@@ -2,6 +2,7 @@ import type { StepName, StepOf } from "../../../core/jobs/plan.ts";
 import type { StepContext, StepTable } from "../step.ts";
 import { awaitRepositories } from "./await-repositories.ts";
 import { buildWithKiwi } from "./build-with-kiwi.ts";
+import { buildWithPacker } from "./build-with-packer.ts";
 import { collectBootFiles } from "./collect-boot-files.ts";
 import { fetchRecipe } from "./fetch-recipe.ts";
 import { packRootfs } from "./pack-rootfs.ts";
@@ -15,6 +16,7 @@ export const STEPS: StepTable = {
   "render-templates": renderTemplates,
   "await-repositories": awaitRepositories,
   "build-with-kiwi": buildWithKiwi,
+  "build-with-packer": buildWithPacker,
   "collect-boot-files": collectBootFiles,
   "pack-rootfs": packRootfs,
   upload,

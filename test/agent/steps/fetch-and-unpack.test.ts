@@ -23,11 +23,18 @@ async function fetchBytes(bytes: Uint8Array, told: { md5?: string; sha256?: stri
   return context;
 }
 
-async function unpack(entries: readonly ArchiveEntry[], limits: { bytes?: number; entries?: number } = {}) {
+interface Given {
+  readonly bytes?: number;
+  readonly entries?: number;
+  readonly type?: "kiwi-ng" | "packer";
+}
+
+async function unpack(entries: readonly ArchiveEntry[], limits: Given = {}) {
   const context = await fetchBytes(gzipSync(await tarBytes(entries)));
   await unpackRecipe(context, {
     do: "unpack-recipe",
     status: "fetching_recipe",
+    recipe_type: limits.type ?? "kiwi-ng",
     max_bytes: limits.bytes ?? 1_000_000,
     max_entries: limits.entries ?? 100,
   });
@@ -90,6 +97,26 @@ describe("unpacking a recipe", () => {
       });
   });
 
+  it("finds a packer template at the archive's root or in the one top folder", async () => {
+    const { state, workFolder } = await unpack([{ name: "image.pkr.hcl" }], { type: "packer" });
+    expect(state.recipeFolder).toBe(join(workFolder, "recipe"));
+    const nested = await unpack([{ name: "mine/a.json" }, { name: "mine/scripts/x.sh" }], { type: "packer" });
+    expect(nested.state.recipeFolder).toBe(join(nested.workFolder, "recipe/mine"));
+  });
+
+  it("says what a packer recipe without template, or with several, lacks", async () => {
+    await expect(unpack([CONFIG], { type: "packer" })).rejects.toMatchObject({
+      code: "recipe_invalid",
+      message: expect.stringContaining("no packer template"),
+      hint: expect.stringContaining("*.pkr.hcl"),
+    });
+    const several = unpack([{ name: "a.json" }, { name: "b.json" }], { type: "packer" });
+    await expect(several).rejects.toMatchObject({
+      code: "recipe_invalid",
+      message: expect.stringContaining("a.json, b.json"),
+    });
+  });
+
   it("fails on an archive that reaches out, or is none, or too large", async () => {
     await expect(unpack([{ name: "../evil" }])).rejects.toMatchObject({ code: "recipe_invalid" });
     await expect(unpack([CONFIG], { bytes: 100 })).rejects.toMatchObject({
@@ -100,7 +127,13 @@ describe("unpacking a recipe", () => {
       code: "recipe_invalid",
     });
     const context = await fetchBytes(Buffer.from("no archive"));
-    const step = { do: "unpack-recipe", status: "fetching_recipe", max_bytes: 9, max_entries: 9 } as const;
+    const step = {
+      do: "unpack-recipe",
+      status: "fetching_recipe",
+      recipe_type: "kiwi-ng",
+      max_bytes: 9,
+      max_entries: 9,
+    } as const;
     await expect(unpackRecipe(context, step)).rejects.toMatchObject({
       code: "recipe_invalid",
       message: expect.stringContaining("not gzip"),

@@ -110,6 +110,24 @@ describe("a job's plan", () => {
     ]);
   });
 
+  it("builds a packer recipe with packer, which has no repositories to wait for", () => {
+    const source = { ...aJob().source, recipe_type: "packer" as const };
+    const job = aJob({ source, build_env_size: 2, image_root_archive_name: "mine" });
+    const { steps } = createPlan(job, 1, download, testSettings());
+    expect(steps.map((step) => step.do)).toEqual([
+      "fetch-recipe",
+      "unpack-recipe",
+      "render-templates",
+      "build-with-packer",
+      "collect-boot-files",
+      "pack-rootfs",
+      "upload",
+    ]);
+    expect(steps[1]).toMatchObject({ recipe_type: "packer" });
+    expect(steps[3]).toMatchObject({ image_name: "mine", max_bytes: 2 ** 31 });
+    expect(unsupported(job, testSettings())).toBeUndefined();
+  });
+
   it("takes the last of several values for one template variable (behaviour 162)", () => {
     const source = {
       ...aJob().source,
@@ -124,7 +142,6 @@ describe("a job's plan", () => {
 
   it.each([
     ["a customize job", aJob({ job_type: "customize" })],
-    ["a packer recipe", aJob({ source: { ...aJob().source, recipe_type: "packer" } })],
     ["another architecture", aJob({ arch: "aarch64" })],
   ])("is refused with a reason for %s", (_, job) => {
     expect(unsupported(job, testSettings())).toMatchObject({ code: "not_supported" });

@@ -1,0 +1,154 @@
+import type { FailureCode } from "../../../core/jobs/failure.ts";
+
+export interface PackerFailure {
+  readonly code: FailureCode;
+  /** packer's own words, shortened. */
+  readonly message: string;
+  readonly hint: string;
+}
+
+const BEGINNING = 400;
+const END = 300;
+const LOG_HINT = "The last lines of the job's log say more.";
+
+function shorten(text: string): string {
+  return text.length <= BEGINNING + END ? text : `${text.slice(0, BEGINNING)} ... ${text.slice(-END)}`;
+}
+
+/** Where one complaint of packer's ends and its story goes on. */
+const STORY = /^(?:==>|-->|Build '|\?{3}|!{3})/u;
+
+/** packer's complaints about the template: each begins with `Error:` and goes on over several lines. */
+function complaints(lines: readonly string[]): string {
+  const kept: string[] = [];
+  let inside = false;
+  for (const line of lines) {
+    if (/^(?:Error: |Failed to |Could not )/u.test(line)) inside = true;
+    else if (STORY.test(line)) inside = false;
+    if (inside) kept.push(line);
+  }
+  return kept.join(" ").replaceAll(/\s+/gu, " ").trim();
+}
+
+/** Why each build ended, as packer sums it up. */
+function verdicts(lines: readonly string[]): string {
+  const found = lines.flatMap((line) => /^--> (\S+: .+)$/u.exec(line)?.[1] ?? []);
+  return [...new Set(found)].join("; ");
+}
+
+/** The last lines that the failing script printed to standard error, where scripts say why. */
+function lastWords(lines: readonly string[]): string {
+  const end = lines.findIndex((line) => /had errors: Running the cleanup|^Build '.+' errored/u.test(line));
+  const before = lines.slice(0, end < 0 ? lines.length : end);
+  const said = before.flatMap((line) => /^==> \S+(?: \([\w-]+\))?: (.+)$/u.exec(line)?.[1] ?? []);
+  return said
+    .filter((text) => !text.startsWith("Running local shell script"))
+    .slice(-3)
+    .join(" ");
+}
+
+interface Told {
+  readonly lines: readonly string[];
+  /** All that was printed. */
+  readonly text: string;
+  /** packer's complaints in one line: it breaks them anywhere. */
+  readonly error: string;
+}
+
+interface Rule {
+  readonly code: FailureCode;
+  readonly hint: (told: Told) => string | undefined;
+}
+
+function when(code: FailureCode, pattern: RegExp, hint: string, where: "text" | "error" = "error"): Rule {
+  return {
+    code,
+    hint: (told) => {
+      const match = pattern.exec(told[where]);
+      return match === null ? undefined : hint.replaceAll("$1", () => match[1] ?? "");
+    },
+  };
+}
+
+/** The first that holds decides. packer 1.6 to 1.14. */
+const RULES: readonly Rule[] = [
+  when(
+    "disk_full",
+    /No space left on device|Disk quota exceeded/iu,
+    "The disk that holds the job's work folder is full. Free some space or give the build environment more (build_env_size), then retry.",
+    "text",
+  ),
+  when(
+    "build_tool_missing",
+    /Unknown (?:source type|builder|provisioner(?: type)?|post-processor(?: type)?|datasource(?: type)?) "?([\w-]+)"?/u,
+    "packer on the machine that builds has no plugin for $1. Name its plugin in the template (packer { required_plugins { ... } }, packer 1.7 and newer), or use what packer brings itself: the builders file and null, shell-local.",
+  ),
+  when(
+    "build_tool_missing",
+    /(?:Missing plugins|plugins are required, but not installed)/u,
+    "The template uses plugins that it does not ask for in required_plugins; the message names them.",
+  ),
+  when(
+    "recipe_invalid",
+    /Unset variable "([^"]+)"/u,
+    "The template's variable $1 has no value: give it a default in the template, or an entry in the template_dictionary of the recipe's record.",
+  ),
+  when(
+    "recipe_invalid",
+    /required variable not set: (\S+)/u,
+    "The template's variable $1 has no value: give it a default in the template, or an entry in the template_dictionary of the recipe's record.",
+  ),
+  when(
+    "recipe_invalid",
+    /does not have an attribute named "([^"]+)"/u,
+    'The template uses $1, which it does not declare: add variable "$1" {}, with a default when the template_dictionary of the recipe\'s record has no such entry.',
+  ),
+  {
+    code: "recipe_invalid",
+    hint: ({ error }) =>
+      error === ""
+        ? undefined
+        : "packer does not accept the recipe's template: correct what the message names.",
+  },
+  when(
+    "build_tool_missing",
+    /([\w.+/-]+): (?:command )?not found/u,
+    "A script of the recipe needs the program $1, which is missing on the machine that builds: install the package that has it.",
+    "text",
+  ),
+  when(
+    "build_failed",
+    /Script exited with non-zero exit status/u,
+    `A script of the recipe failed. ${LOG_HINT}`,
+    "text",
+  ),
+];
+
+function messageOf(exitCode: number, { error, lines }: Told): string {
+  const parts = error === "" ? [verdicts(lines), lastWords(lines)] : [error];
+  const said = shorten(parts.filter((part) => part !== "").join(" "));
+  return `packer ended with exit code ${exitCode}${said === "" ? "." : `: ${said}`}`;
+}
+
+/** What to say of a `packer build` that failed, from its last lines. */
+export function explainPackerFailure(exitCode: number, lines: readonly string[]): PackerFailure {
+  const told: Told = { lines, text: lines.join("\n"), error: complaints(lines) };
+  const message = messageOf(exitCode, told);
+  for (const { code, hint } of RULES) {
+    const words = hint(told);
+    if (words !== undefined) return { code, message, hint: words };
+  }
+  const killed =
+    exitCode === 137 ? "packer was killed, most likely because memory ran out (job_mem_size). " : "";
+  return { code: "build_failed", message, hint: `${killed}${LOG_HINT}` };
+}
+
+/** What to say of a `packer init` that failed: plugins come from the network. */
+export function explainPluginFailure(exitCode: number, lines: readonly string[]): PackerFailure {
+  const said = shorten(lines.join(" ").replaceAll(/\s+/gu, " ").trim());
+  return {
+    code: "build_tool_missing",
+    message: `packer init ended with exit code ${exitCode}${said === "" ? "." : `: ${said}`}`,
+    hint: "packer fetches the plugins of required_plugins from their source (mostly GitHub): check the names and versions in the template and that the machine that builds reaches the source, then retry.",
+  };
+}
