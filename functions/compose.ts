@@ -61,6 +61,9 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
     serviceUrl,
     agentCommand: [process.execPath, agentProgram()],
     agentEnv: surroundings.agentEnv,
+    hidden: [config.data, config.secretFile, ...credentials(surroundings.agentEnv["HOME"])],
+    needed: programFiles(),
+    onLack: (lack) => telemetry.emit({ event: "isolation-lacks", level: "warn", jobsRunWithout: lack }),
   });
   const ports: Ports = { records, artifacts, logs, runner, clock, ids, signer, telemetry };
   const ims = createIms(ports, config.settings, surroundings.wake);
@@ -85,6 +88,22 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
 function agentProgram(): string {
   const { url } = import.meta;
   return fileURLToPath(new URL(url.endsWith(".ts") ? "agent/main.ts" : "agent.mjs", url));
+}
+
+/** The agent's program, in case it lies in the data folder. */
+function programFiles(): readonly string[] {
+  const here = path.dirname(fileURLToPath(import.meta.url));
+  if (!import.meta.url.endsWith(".ts")) return [process.execPath, here];
+  const root = path.dirname(here);
+  const parts = ["package.json", "node_modules", "core", "adapters", "functions"];
+  return [process.execPath, ...parts.map((part) => path.join(root, part))];
+}
+
+/** Where tools keep what opens other doors for the service's user. */
+function credentials(home: string | undefined): readonly string[] {
+  if (home === undefined) return [];
+  const names = [".ssh", ".aws", ".azure", ".kube", ".docker", ".netrc", ".config/gcloud"];
+  return names.map((name) => path.join(home, name));
 }
 
 /** What verifies signatures is loaded only where it is used. */

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { addAbortSignal } from "node:stream";
 import { inspect, parseArgs } from "node:util";
 import { createAgentTools } from "../../adapters/agent-tools.ts";
+import { confine, readConfinement } from "../../adapters/job-runner/local/confinement.ts";
+import type { Confined } from "../../adapters/job-runner/local/confinement.ts";
 import { usePrivateDpkg } from "../../adapters/build/private-dpkg.ts";
 import { plainEnvironment } from "../../adapters/process/environment.ts";
 import { killJobProcesses } from "../../adapters/process/job-processes.ts";
@@ -17,7 +19,7 @@ import { runPlan } from "./run.ts";
 import { createServiceClient } from "./service-client.ts";
 import { SettingsError, readSettings, readToken } from "./settings.ts";
 import type { AgentSettings } from "./settings.ts";
-import type { StepContext } from "./step.ts";
+import type { RunCommand, StepContext } from "./step.ts";
 import { carryOut as carryOutStep } from "./steps/index.ts";
 
 const HELP = `The agent: carries out one job of the Image Management Service. The service starts it.
@@ -57,7 +59,14 @@ function childEnvironment({ jobId, workFolder }: AgentSettings): Record<string, 
   return { ...plainEnvironment(process.env), IMS_JOB_ID: jobId, IMS_WORK_FOLDER: workFolder };
 }
 
-async function work(settings: AgentSettings, token: string, abort: AbortController): Promise<void> {
+interface Surroundings {
+  readonly token: string;
+  readonly abort: AbortController;
+  /** What the job has to do without. */
+  readonly lacks: readonly string[];
+}
+
+async function work(settings: AgentSettings, { token, abort, lacks }: Surroundings): Promise<void> {
   const { jobId, patience, programs, serviceUrl, workFolder } = settings;
   const end = (ending: AgentEnding): void => abort.abort(ending);
   const { signal } = abort;
@@ -69,6 +78,7 @@ async function work(settings: AgentSettings, token: string, abort: AbortControll
     if (!(error instanceof AgentEnding)) complain(`The log is cut off: ${clean(String(error))}`);
   };
   const log = createLogShipper({ spool, service, clean, maxBytes: LOG_BYTES, onBroken });
+  for (const lack of lacks) log.note(`This job runs without ${lack}.`);
   const run = createRunCommand({ env: childEnvironment(settings), onLine: log.line });
   const tools = createAgentTools(run, programs);
   const carryOut = async (context: StepContext, step: Step): Promise<void> => {
@@ -85,17 +95,24 @@ async function separateFromMachine({ log, run, workFolder }: StepContext): Promi
 }
 
 /** What programs of the job left running or mounted goes with the work folder. */
-async function cleanUp({ jobId, keepWork, workFolder }: AgentSettings): Promise<void> {
+async function cleanUp({ jobId, keepWork, workFolder }: AgentSettings, confined: Confined): Promise<void> {
   await killJobProcesses(jobId, workFolder);
   if (keepWork) return;
   process.chdir("/");
-  await removeWorkFolder(workFolder, createRunCommand({ env: plainEnvironment(process.env) }));
+  await confined.release();
+  await removeWorkFolder(workFolder, createOwnRun());
+}
+
+/** For commands of the agent itself, of which the log need not know. */
+function createOwnRun(): RunCommand {
+  return createRunCommand({ env: plainEnvironment(process.env) });
 }
 
 async function settle(settings: AgentSettings, token: string): Promise<number> {
   const abort = new AbortController();
+  const confined = await confine(readConfinement(process.env), settings.workFolder, createOwnRun());
   try {
-    await work(settings, token, abort);
+    await work(settings, { token, abort, lacks: confined.lacks });
     return 0;
   } catch (error) {
     if (!(error instanceof AgentEnding)) throw error;
@@ -103,7 +120,7 @@ async function settle(settings: AgentSettings, token: string): Promise<number> {
     return error.exitCode;
   } finally {
     abort.abort(new AgentEnding("The agent is done.", 0));
-    await cleanUp(settings);
+    await cleanUp(settings, confined);
   }
 }
 

@@ -60,7 +60,10 @@ describe.each(["auto", "none"] as const)("the agent's program, isolation %s", (i
     await building(agent);
     agent.service.intercept(() => 410);
     expect(await cleanedUp(agent)).toBe(true);
-    expect(await agent.runner.inspect(agent.jobId)).toEqual({ state: "absent", reason: "exit code 0" });
+    expect(await agent.runner.inspect(agent.jobId)).toEqual({
+      state: "absent",
+      reason: "exit code 0: The service no longer needs this agent.",
+    });
   });
 
   it("destroys its work when the service is away for longer than its patience", async () => {
@@ -69,7 +72,10 @@ describe.each(["auto", "none"] as const)("the agent's program, isolation %s", (i
     await building(agent);
     await agent.service.stop();
     expect(await cleanedUp(agent)).toBe(true);
-    expect(await agent.runner.inspect(agent.jobId)).toEqual({ state: "absent", reason: "exit code 1" });
+    expect(await agent.runner.inspect(agent.jobId)).toEqual({
+      state: "absent",
+      reason: "exit code 1: The service did not answer for 1 seconds.",
+    });
   });
 
   it("destroys its work when it is asked to end", async () => {

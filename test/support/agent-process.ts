@@ -21,6 +21,8 @@ export interface AgentProcess {
   readonly runner: JobRunner;
   readonly service: StubService;
   readonly workFolder: string;
+  /** Everything of this bench lies below it. */
+  readonly base: string;
   readonly launch: () => Promise<void>;
   readonly remains: () => Promise<Remains>;
 }
@@ -45,10 +47,19 @@ function stepsFor(url: string, size: number): readonly Step[] {
   ];
 }
 
+interface AgentProcessOptions {
+  readonly isolation?: Isolation;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Paths below the bench's folder that are hidden from the job, and what stays of them. */
+  readonly hidden?: readonly string[];
+  readonly needed?: readonly string[];
+  readonly onLack?: (lack: string) => void;
+}
+
 /** `kiwi` is the shell text that stands in for `kiwi-ng system prepare`. */
 export async function createAgentProcess(
   kiwi: string,
-  options: { readonly isolation?: Isolation; readonly env?: Readonly<Record<string, string>> } = {},
+  options: AgentProcessOptions = {},
 ): Promise<AgentProcess> {
   const base = await scratchFolder();
   const workRoot = join(base, "jobs");
@@ -70,6 +81,9 @@ export async function createAgentProcess(
     agentCommand: [process.execPath, join(import.meta.dirname, "../../functions/agent/main.ts")],
     agentEnv: { ...plainEnvironment(process.env), IMS_KIWI, ...options.env },
     isolation: options.isolation ?? "auto",
+    ...(options.onLack === undefined ? {} : { onLack: options.onLack }),
+    hidden: (options.hidden ?? []).map((path) => join(base, path)),
+    needed: (options.needed ?? []).map((path) => join(base, path)),
   });
   const jobId = plan.job_id;
   const workFolder = join(workRoot, jobId);
@@ -82,6 +96,7 @@ export async function createAgentProcess(
     runner,
     service,
     workFolder,
+    base,
     launch: () => runner.launch({ jobId, attempt: 1, token: TOKEN }),
     remains: async () => ({
       processes: (await findJobProcesses(jobId, workFolder)).map(({ pid }) => pid),

@@ -32,8 +32,11 @@ describe("the local runner's work folder", () => {
     const job = newJob();
     await runner.launch(order(job));
     await until(async () => (await started(job)).length > 0 || undefined);
-    for (const name of await readdir(join(workRoot, job)))
-      expect(await readFile(join(workRoot, job, name), "utf8")).not.toContain("secret");
+    const entries = await readdir(workRoot, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile());
+    expect(files).not.toEqual([]);
+    for (const { name, parentPath } of files)
+      expect(await readFile(join(parentPath, name), "utf8")).not.toContain("secret");
   });
 
   it("is new for each attempt", async () => {
@@ -41,7 +44,7 @@ describe("the local runner's work folder", () => {
     const job = newJob();
     await mkdir(join(workRoot, job, "image-root"), { recursive: true });
     await runner.launch(order(job));
-    expect((await readdir(join(workRoot, job))).sort()).toEqual(["agent.json", "agent.out"]);
+    expect(await readdir(join(workRoot, job))).toEqual([]);
   });
 
   it("leaves no claims behind", async () => {
@@ -87,7 +90,8 @@ describe("a launch that a crash cut short", () => {
     const { runner, newJob, workRoot, started } = await createRunnerBench("auto");
     const job = newJob();
     await mkdir(join(workRoot, job), { recursive: true });
-    await writeFile(join(workRoot, job, "agent.json.new"), '{"pi');
+    await mkdir(join(workRoot, ".agents"), { recursive: true });
+    await writeFile(join(workRoot, ".agents", `${job}.json.new`), '{"pi');
     expect(await runner.inspect(job)).toEqual({ state: "absent" });
     expect(await runner.leftovers()).toEqual([job]);
     await runner.launch(order(job));
@@ -98,7 +102,7 @@ describe("a launch that a crash cut short", () => {
   it("finds the agent that was never noted, and replaces it, because it has no token", async () => {
     const { runner, newJob, workRoot, started, remains } = await createRunnerBench("auto");
     const job = newJob();
-    await runner.leftovers();
+    await mkdir(join(workRoot, job), { recursive: true });
     stray({ IMS_JOB_ID: job, IMS_WORK_FOLDER: join(workRoot, job), IMS_SERVICE_URL: "http://127.0.0.1:9" });
     await until(async () => ((await remains(job)).processes.length > 0 ? true : undefined));
     expect(await runner.inspect(job)).toEqual({ state: "running" });
@@ -115,8 +119,9 @@ describe("a launch that a crash cut short", () => {
     const job = newJob();
     await mkdir(join(workRoot, job), { recursive: true });
     const boot = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
-    const note = { pid: process.pid, started: "1", boot, attempt: 1 };
-    await writeFile(join(workRoot, job, "agent.json"), JSON.stringify(note));
+    const note = { agent: { pid: process.pid, started: "1" }, boot, attempt: 1 };
+    await mkdir(join(workRoot, ".agents"), { recursive: true });
+    await writeFile(join(workRoot, ".agents", `${job}.json`), JSON.stringify(note));
     expect(await runner.inspect(job)).toEqual({ state: "absent" });
   });
 
@@ -188,7 +193,7 @@ describe("what is none of the local runner's business", () => {
       .split("\n")
       .map((line) => line.split("=")[0]);
     expect(new Set(names.filter((name) => name?.startsWith("IMS_")))).toEqual(
-      new Set(["IMS_JOB_ID", "IMS_SERVICE_URL", "IMS_WORK_FOLDER"]),
+      new Set(["IMS_CONFINEMENT", "IMS_JOB_ID", "IMS_SERVICE_URL", "IMS_WORK_FOLDER"]),
     );
   });
 });

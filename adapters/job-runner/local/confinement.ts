@@ -1,0 +1,60 @@
+import * as v from "valibot";
+import { DomainError } from "../../../core/errors.ts";
+import type { RunCommand } from "../../../core/ports/commands.ts";
+import { drawVeil, liftVeil } from "../../process/veil.ts";
+
+const VARIABLE = "IMS_CONFINEMENT";
+
+/** What the runner asks its agent to do for the isolation of the job before it begins to work. */
+const Confinement = v.object({
+  /** Whether nobody else sees what the agent mounts: only then it hides anything. */
+  ownMounts: v.boolean(),
+  /** Folders and files of the service that no job has to see. */
+  hidden: v.pipe(v.array(v.string()), v.readonly()),
+  /** What in them the agent needs, beside its work folder. */
+  needed: v.pipe(v.array(v.string()), v.readonly()),
+  /** What this machine does not give, each as the end of "Jobs run without ...". */
+  lacks: v.pipe(v.array(v.string()), v.readonly()),
+});
+export type Confinement = v.InferOutput<typeof Confinement>;
+
+/** How the runner tells its agent. It is no secret: the job's programs may read it. */
+export function confinementEnvironment(confinement: Confinement): Readonly<Record<string, string>> {
+  return { [VARIABLE]: JSON.stringify(confinement) };
+}
+
+/** What was asked of this agent; `undefined` when whoever started it asks nothing. @throws `invalid` */
+export function readConfinement(
+  environment: Readonly<Record<string, string | undefined>>,
+): Confinement | undefined {
+  const text = environment[VARIABLE];
+  if (text === undefined) return undefined;
+  const result = v.safeParse(v.pipe(v.string(), v.parseJson(), Confinement), text);
+  if (result.success) return result.output;
+  throw new DomainError("invalid", `${VARIABLE} is not what a runner writes.`);
+}
+
+export interface Confined {
+  /** What the job has to do without, each as the end of "Jobs run without ...". */
+  readonly lacks: readonly string[];
+  /** Undoes what is in the way of cleaning up; the process must no longer be in the work folder. */
+  release(): Promise<void>;
+}
+
+/** Does what was asked, as far as the machine lets it. The working folder of the process becomes `workFolder` anew. */
+export async function confine(
+  asked: Confinement | undefined,
+  workFolder: string,
+  run: RunCommand,
+): Promise<Confined> {
+  if (asked === undefined) return { lacks: [], release: async () => undefined };
+  if (!asked.ownMounts) return { lacks: asked.lacks, release: async () => undefined };
+  const kept = [workFolder, ...asked.needed];
+  const veil = await drawVeil({ hidden: asked.hidden, kept, scratch: workFolder }, run);
+  // It still is in the folder as it was before it was hidden, from where `..` leads past the cover.
+  process.chdir(workFolder);
+  return {
+    lacks: veil.problem === undefined ? asked.lacks : [...asked.lacks, `hiding all data (${veil.problem})`],
+    release: () => liftVeil(veil, run),
+  };
+}
