@@ -5,6 +5,7 @@ import { unpackArchive } from "./archive/unpack.ts";
 import { createKiwi } from "./build/kiwi.ts";
 import { createPacker } from "./build/packer.ts";
 import { createBootFiles } from "./package/boot-files.ts";
+import { createPackageLists } from "./package/packages.ts";
 import { createSquashfs } from "./package/squashfs.ts";
 import { createRepositories } from "./repositories/http.ts";
 import { createJinja } from "./templates/jinja.ts";
@@ -36,6 +37,7 @@ export function createAgentTools(run: RunCommand, config: AgentToolsConfig = {})
     packer: createPacker({ run, ...(packer === undefined ? {} : { program: packer }) }),
     rootArchives: createRootArchives(run),
     bootFiles: createBootFiles(),
+    packages: createPackageLists(run),
     squashfs: createSquashfs({ run, ...(mksquashfs === undefined ? {} : { program: mksquashfs }) }),
   };
 }

@@ -5,6 +5,8 @@ import type { JobRunner } from "./ports/job-runner.ts";
 
 /** What an operator decides and core obeys. Times in seconds unless the name says otherwise. */
 export interface Settings {
+  /** Of this product, for what an image's provenance says. */
+  readonly serviceVersion: string;
   readonly buckets: { readonly recipes: string; readonly images: string };
   /** Beside those two, buckets that links may name; an object elsewhere does not exist for this service. */
   readonly linkBuckets: readonly string[];

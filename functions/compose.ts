@@ -66,7 +66,8 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
     onLack: (lack) => telemetry.emit({ event: "isolation-lacks", level: "warn", jobsRunWithout: lack }),
   });
   const ports: Ports = { records, artifacts, logs, runner, clock, ids, signer, telemetry };
-  const ims = createIms(ports, config.settings, surroundings.wake);
+  const settings = { ...config.settings, serviceVersion: surroundings.version };
+  const ims = createIms(ports, settings, surroundings.wake);
   const services = { version: surroundings.version, openapi, signedUrls: artifacts, artifacts };
   return {
     ims,

@@ -18,7 +18,7 @@ export interface Config {
   readonly logLevel: "info" | "warn" | "error";
   /** Handed on to agents: which programs they use, how long they wait for a service that does not answer. */
   readonly agentEnv: Readonly<Record<string, string>>;
-  readonly settings: Settings;
+  readonly settings: Omit<Settings, "serviceVersion">;
 }
 
 /** How callers show who they are. */

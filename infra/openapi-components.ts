@@ -14,6 +14,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   DeletedPublicKeyRecord: shapes.DeletedPublicKeyV3,
   DeletedRecipeRecord: shapes.DeletedRecipeV3,
   ImageRecord: shapes.ImageV3,
+  ImageRecordV2: shapes.ImageV2,
   JobRecord: shapes.JobV3,
   PublicKeyRecord: shapes.PublicKeyV3,
   RecipeRecord: shapes.RecipeV3,

@@ -59,7 +59,7 @@ async function put(
     headers: {
       ...target.headers,
       "content-length": digests.size,
-      "content-type": "application/octet-stream",
+      "content-type": order.contentType ?? "application/octet-stream",
       "content-md5": base64(digests.md5),
       // Clients of the original look for it in the object's metadata.
       "x-amz-meta-md5sum": digests.md5,

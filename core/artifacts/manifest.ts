@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { DomainError, isDomainError } from "../errors.ts";
+import type { Provenance } from "../images/provenance.ts";
 import type { ArtifactAddress, ArtifactInfo, Artifacts } from "../ports/artifacts.ts";
 import { addressOf, type Link, linkTo } from "./link.ts";
 import { decodeUtf8, readSmallObject } from "./text.ts";
@@ -17,6 +18,8 @@ export const ARTIFACT_TYPES = {
   initrd: "application/vnd.cray.image.initrd",
   boot_parameters: "application/vnd.cray.image.parameters.boot",
   debug_kernel: "application/vnd.cray.image.debug.kernel",
+  /** Not of the original, whose clients pass over types that they do not look for. */
+  packages: "application/vnd.ims.image.packages+json",
 } as const;
 
 const ManifestArtifact = v.object({
@@ -30,10 +33,17 @@ export type ManifestArtifact = v.InferOutput<typeof ManifestArtifact>;
 const Manifest = v.object({ version: v.literal("1.0"), artifacts: v.array(ManifestArtifact) });
 export type Manifest = v.InferOutput<typeof Manifest>;
 
-/** The manifest's text for these objects; `created` is UTC `YYYY-MM-DD HH:MM:SS` (behaviour 78). */
-export function manifestText(entries: readonly ManifestArtifact[], now: number): string {
+/**
+ * The manifest's text for these objects; `created` is UTC `YYYY-MM-DD HH:MM:SS` (behaviour 78). Clients pass over
+ * `provenance`.
+ */
+export function manifestText(
+  entries: readonly ManifestArtifact[],
+  now: number,
+  provenance?: Provenance,
+): string {
   const created = new Date(now).toISOString().slice(0, 19).replace("T", " ");
-  return JSON.stringify({ version: "1.0", created, artifacts: entries });
+  return JSON.stringify({ version: "1.0", created, artifacts: entries, provenance });
 }
 
 export function manifestEntry(type: string, info: ArtifactInfo, md5 = info.md5): ManifestArtifact {

@@ -8,7 +8,7 @@ import { changeSides } from "../deleted/trash.ts";
 import type { CorePorts } from "../core-ports.ts";
 import { reapply } from "../retry.ts";
 import type { Settings } from "../settings.ts";
-import type { Image } from "./image.ts";
+import { asOriginal, type Image, type OriginalImage } from "./image.ts";
 import { createImageDeparture } from "./image-departure.ts";
 
 export interface NewImage {
@@ -31,6 +31,9 @@ export interface ImagePatch {
 export interface Images {
   list(): Promise<Image[]>;
   get(id: string): Promise<Image>;
+  /** The same for the second generation. */
+  listOriginal(): Promise<OriginalImage[]>;
+  getOriginal(id: string): Promise<OriginalImage>;
   /** @throws `invalid` or `bad-request` when the manifest is not usable or another image has it. */
   create(wanted: NewImage, remark?: EtagRemark): Promise<Image>;
   /** All or nothing. @throws `conflict` for another link than the image has already. */
@@ -83,6 +86,8 @@ export function createImages(ports: CorePorts, settings: Settings): Images {
   return {
     list: () => listValues(records, "image"),
     get: async (id) => (await getStored(records, "image", id)).value,
+    listOriginal: async () => (await listValues(records, "image")).map(asOriginal),
+    getOriginal: async (id) => asOriginal((await getStored(records, "image", id)).value),
     create,
     update,
     remove: (id) => remove(id),

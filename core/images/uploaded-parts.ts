@@ -1,7 +1,8 @@
 import type { ARTIFACT_TYPES } from "../artifacts/manifest.ts";
 import type { ArtifactAddress, ArtifactInfo, Artifacts } from "../ports/artifacts.ts";
 
-export type ArtifactName = keyof typeof ARTIFACT_TYPES;
+/** What clients may upload; a list of packages is made by jobs alone. */
+export type ArtifactName = Exclude<keyof typeof ARTIFACT_TYPES, "packages">;
 
 /** Names under which an image's artifacts are stored, in the order in which a manifest lists them. */
 export const ARTIFACT_NAMES: readonly ArtifactName[] = [

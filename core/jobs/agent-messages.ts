@@ -1,11 +1,20 @@
 import * as v from "valibot";
+import { Builder } from "../images/provenance.ts";
 import { FailureCode } from "./failure.ts";
 import { JobStatus } from "./status.ts";
 
-/** The parts of an image that a job makes. `boot_parameters` only when the image has kernel parameters. */
-export const IMAGE_PARTS = ["rootfs", "kernel", "initrd", "boot_parameters"] as const;
+/**
+ * The parts of an image that a job makes. `boot_parameters` only when the image has kernel parameters, `packages` when it
+ * has a package database.
+ */
+export const IMAGE_PARTS = ["rootfs", "kernel", "initrd", "boot_parameters", "packages"] as const;
 export const ImagePart = v.picklist(IMAGE_PARTS);
 export type ImagePart = v.InferOutput<typeof ImagePart>;
+
+/** Where a job's image has the object of a part. */
+export function partKey(imageId: string, part: ImagePart): string {
+  return `${imageId}/${part === "packages" ? "packages.json" : part}`;
+}
 
 /** Agent -> service, at least every heartbeat: what it is doing. */
 export const AgentReport = v.object({
@@ -30,6 +39,8 @@ export const AgentFinish = v.object({
     ),
     v.minLength(1),
   ),
+  /** What made the image root. */
+  builder: v.optional(Builder),
 });
 export type AgentFinish = v.InferOutput<typeof AgentFinish>;
 

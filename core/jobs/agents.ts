@@ -1,7 +1,14 @@
 import type { CorePorts } from "../core-ports.ts";
 import { reapply } from "../retry.ts";
 import type { Settings } from "../settings.ts";
-import type { AgentFailure, AgentFinish, AgentReport, ImagePart, UploadTarget } from "./agent-messages.ts";
+import {
+  type AgentFailure,
+  type AgentFinish,
+  type AgentReport,
+  type ImagePart,
+  partKey,
+  type UploadTarget,
+} from "./agent-messages.ts";
 import { createAgentGuard, gone } from "./agent-guard.ts";
 import type { AgentIdentity } from "./agent-tokens.ts";
 import { heartbeat } from "./activities.ts";
@@ -68,7 +75,7 @@ export function createAgents(ports: CorePorts, settings: Settings, wake: () => v
     },
     async uploadTarget(agent, part) {
       const { job } = await working(agent);
-      const address = { bucket: settings.buckets.images, key: `${job.value.planned_image_id}/${part}` };
+      const address = { bucket: settings.buckets.images, key: partKey(job.value.planned_image_id, part) };
       const { url, expires_at } = await artifacts.signUrl("PUT", address, settings.jobs.signedUrlSeconds);
       return { method: "PUT", headers: uploadHeaders(job.value), url, expires_at };
     },

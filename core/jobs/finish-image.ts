@@ -8,9 +8,10 @@ import type { Image } from "../images/image.ts";
 import type { ArtifactInfo } from "../ports/artifacts.ts";
 import type { CorePorts } from "../core-ports.ts";
 import type { Settings } from "../settings.ts";
-import { type AgentFinish, IMAGE_PARTS, type ImagePart } from "./agent-messages.ts";
+import { type AgentFinish, IMAGE_PARTS, type ImagePart, partKey } from "./agent-messages.ts";
 import type { Job } from "./job.ts";
 import { endJob } from "./job-endings.ts";
+import { provenanceOf } from "./provenance.ts";
 import { succeeded } from "./transitions.ts";
 
 const REQUIRED: readonly ImagePart[] = ["rootfs", "kernel", "initrd"];
@@ -29,7 +30,9 @@ export async function finishImage(
   const now = ports.clock.now();
   const id = job.planned_image_id;
   const address = { bucket: settings.buckets.images, key: `${id}/manifest.json` };
-  const body = new TextEncoder().encode(manifestText(entries, now));
+  const { serviceVersion } = settings;
+  const provenance = provenanceOf(job, { builder: message.builder, serviceVersion, now });
+  const body = new TextEncoder().encode(manifestText(entries, now, provenance));
   const manifest = await ports.artifacts.write(address, sourceOf(body), {
     contentType: "application/json",
     metadata: { "x-shasta-ims-image-id": id, "x-shasta-ims-job-id": job.id },
@@ -42,6 +45,7 @@ export async function finishImage(
     link,
     arch: job.arch,
     metadata: {},
+    provenance,
   };
   await endJob(ports, settings, job.id, (current) => succeeded(current, id, now), [
     { op: "insert", kind: "image", id, value: image },
@@ -61,7 +65,7 @@ async function checkUploads(
   for (const part of IMAGE_PARTS) {
     const sent = message.artifacts.find((artifact) => artifact.part === part);
     if (sent === undefined) continue;
-    const key = `${job.planned_image_id}/${part}`;
+    const key = partKey(job.planned_image_id, part);
     const info = await ports.artifacts.stat({ bucket: settings.buckets.images, key });
     if (info === undefined || differs(info, sent))
       throw new DomainError("invalid", `The stored ${part} is not what the agent sent.`);

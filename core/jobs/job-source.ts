@@ -1,7 +1,8 @@
 import { addressOf, type Link } from "../artifacts/link.ts";
-import { readManifest, requireObject, ROOTFS_TYPE } from "../artifacts/manifest.ts";
+import { type ManifestArtifact, readManifest, requireObject, ROOTFS_TYPE } from "../artifacts/manifest.ts";
 import { DomainError } from "../errors.ts";
 import type { CorePorts } from "../core-ports.ts";
+import type { ArtifactInfo } from "../ports/artifacts.ts";
 import type { JobFacts, JobRequest } from "./new-job.ts";
 
 type SourceFacts = Pick<JobFacts, "arch" | "source" | "recipe_require_dkms">;
@@ -17,21 +18,37 @@ async function fromRecipe(ports: CorePorts, id: string): Promise<SourceFacts> {
   const recipe = (await ports.records.get("recipe", id))?.value;
   if (recipe === undefined) throw noSuch("recipe", id);
   const link = requireLink("recipe", id, recipe.link);
-  await requireObject(ports.artifacts, link);
+  const digests = digestsOf(await requireObject(ports.artifacts, link));
   const { arch, recipe_type, template_dictionary, require_dkms } = recipe;
-  return { arch, source: { link, recipe_type, template_dictionary }, recipe_require_dkms: require_dkms };
+  const source = { link, recipe_type, template_dictionary, ...digests };
+  return { arch, source, recipe_require_dkms: require_dkms };
 }
 
 async function fromImage(ports: CorePorts, id: string): Promise<SourceFacts> {
   const image = (await ports.records.get("image", id))?.value;
   if (image === undefined) throw noSuch("image", id);
   const link = requireLink("image", id, image.link);
-  await requireObject(ports.artifacts, link);
-  await requireObject(ports.artifacts, await findRootfs(ports, link));
-  return { arch: image.arch, source: { link } };
+  const digests = digestsOf(await requireObject(ports.artifacts, link));
+  const rootfs = await findRootfs(ports, link);
+  const info = await requireObject(ports.artifacts, rootfs.link);
+  const rootfs_md5 = rootfs.md5 ?? digestsOf(info).md5;
+  return {
+    arch: image.arch,
+    source: { link, ...digests, ...(rootfs_md5 === undefined ? {} : { rootfs_md5 }) },
+  };
 }
 
-async function findRootfs(ports: CorePorts, link: Link): Promise<Link> {
+/** What the image's or recipe's object is, so that what is made of it can say so later. */
+function digestsOf({ etag, md5, sha256, metadata }: ArtifactInfo) {
+  const known = md5 ?? metadata["md5sum"];
+  return {
+    etag,
+    ...(known === undefined ? {} : { md5: known }),
+    ...(sha256 === undefined ? {} : { sha256 }),
+  };
+}
+
+async function findRootfs(ports: CorePorts, link: Link): Promise<ManifestArtifact> {
   const manifest = await readManifest(ports.artifacts, link);
   if (manifest === undefined)
     throw new DomainError("bad-request", "The manifest.json file is corrupt or invalid.");
@@ -42,7 +59,7 @@ async function findRootfs(ports: CorePorts, link: Link): Promise<Link> {
       "bad-request",
       `The image's manifest names ${rootfs.length} rootfs artifacts instead of one.`,
     );
-  return only.link;
+  return only;
 }
 
 function requireLink(kind: string, id: string, link: Link | null): Link {

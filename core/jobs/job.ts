@@ -37,6 +37,12 @@ export const JobSource = v.object({
   link: Link,
   recipe_type: v.optional(v.picklist(RECIPE_TYPES)),
   template_dictionary: v.optional(v.array(TemplateEntry)),
+  /** Of the linked object as the store had it when the job was posted; the store may not know digests. */
+  etag: v.optional(v.string()),
+  md5: v.optional(v.string()),
+  sha256: v.optional(v.string()),
+  /** Of an image to customize, as its manifest has it. */
+  rootfs_md5: v.optional(v.string()),
 });
 export type JobSource = v.InferOutput<typeof JobSource>;
 

@@ -45,12 +45,28 @@ function buildSteps(job: Job, variables: Readonly<Record<string, string>>, setti
   ];
 }
 
+/** How an image root becomes the parts of an image, whatever made it. */
+function packagingSteps(job: Job, settings: Settings): Step[] {
+  return [
+    {
+      do: "collect-boot-files",
+      status: "packaging_artifacts",
+      kernel: job.kernel_file_name,
+      initrd: job.initrd_file_name,
+      kernel_parameters: job.kernel_parameters_file_name,
+    },
+    { do: "list-packages", status: "packaging_artifacts" },
+    { do: "pack-rootfs", status: "packaging_artifacts", options: settings.jobs.pack },
+    { do: "upload", status: "packaging_artifacts" },
+  ];
+}
+
 /** What the agent of a create job does, in order. Later entries of the template dictionary win (behaviour 162). */
 export function createPlan(job: Job, attempt: number, download: Download, settings: Settings): Plan {
   const variables = Object.fromEntries(
     (job.source.template_dictionary ?? []).map(({ key, value }) => [key, value]),
   );
-  const { recipeLimits, pack } = settings.jobs;
+  const { recipeLimits } = settings.jobs;
   const steps: Step[] = [
     { do: "fetch-recipe", status: "fetching_recipe", download },
     {
@@ -62,15 +78,7 @@ export function createPlan(job: Job, attempt: number, download: Download, settin
     },
     { do: "render-templates", status: "fetching_recipe", variables },
     ...buildSteps(job, variables, settings),
-    {
-      do: "collect-boot-files",
-      status: "packaging_artifacts",
-      kernel: job.kernel_file_name,
-      initrd: job.initrd_file_name,
-      kernel_parameters: job.kernel_parameters_file_name,
-    },
-    { do: "pack-rootfs", status: "packaging_artifacts", options: pack },
-    { do: "upload", status: "packaging_artifacts" },
+    ...packagingSteps(job, settings),
   ];
   return {
     job_id: job.id,

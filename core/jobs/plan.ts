@@ -57,6 +57,7 @@ const Step = v.variant("do", [
     initrd: v.string(),
     kernel_parameters: v.string(),
   }),
+  v.object({ do: v.literal("list-packages"), status: JobStatus }),
   v.object({ do: v.literal("pack-rootfs"), status: JobStatus, options: PackOptions }),
   v.object({ do: v.literal("upload"), status: JobStatus }),
 ]);

@@ -15,7 +15,9 @@ export async function recipeDownload(ports: CorePorts, settings: Settings, job: 
   if (info === undefined)
     throw new DomainError("invalid", `The recipe's archive ${job.source.link.path} is gone.`);
   const { url } = await ports.artifacts.signUrl("GET", info, settings.jobs.signedUrlSeconds);
-  const { size, sha256 } = info;
-  const md5 = info.md5 ?? info.metadata["md5sum"];
+  const { size } = info;
+  // the image will say that it was made of the archive that was there when the job was posted
+  const sha256 = job.source.sha256 ?? info.sha256;
+  const md5 = job.source.md5 ?? info.md5 ?? info.metadata["md5sum"];
   return { url, size, ...(md5 === undefined ? {} : { md5 }), ...(sha256 === undefined ? {} : { sha256 }) };
 }

@@ -16,6 +16,7 @@ export interface AgentTools {
   readonly packer: PackerTool;
   readonly rootArchives: RootArchiveTool;
   readonly bootFiles: BootFileTool;
+  readonly packages: PackageTool;
   readonly squashfs: SquashfsTool;
 }
 
@@ -34,6 +35,8 @@ export interface DownloadOrder {
 /** What to send where. */
 export interface UploadOrder {
   readonly file: string;
+  /** `application/octet-stream` by default. */
+  readonly contentType?: string;
   /** Asked again for each try. */
   readonly target: () => Promise<UploadTarget>;
   readonly onProgress: (bytes: number, size: number) => void;
@@ -205,6 +208,25 @@ export interface BootFileTool {
   names(imageRoot: string, folder: string): Promise<readonly string[]>;
   /** Makes kiwi's own `/image` readable for root alone: folders 700, files 600. */
   closeBuildFolder(imageRoot: string): Promise<void>;
+}
+
+/** `file` gets the list, the scratch folder what is needed on the way. */
+export interface PackageListOrder {
+  readonly imageRoot: string;
+  readonly file: string;
+  readonly scratchFolder: string;
+  readonly signal: AbortSignal;
+}
+
+export interface PackageTool {
+  /**
+   * Writes the list of an image's packages, as its dpkg or rpm database has them, without running programs of the image
+   * or changing it. `undefined`, and no file, when the image has no such database.
+   * @throws `invalid` for a damaged database, `not-found` when rpm is needed and missing.
+   */
+  write(
+    order: PackageListOrder,
+  ): Promise<{ readonly manager: "dpkg" | "rpm"; readonly count: number } | undefined>;
 }
 
 /** `file` must not exist. */

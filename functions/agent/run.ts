@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { DomainError } from "../../core/errors.ts";
+import type { AgentFinish } from "../../core/jobs/agent-messages.ts";
 import type { AgentTools } from "../../core/ports/agent-tools.ts";
 import type { Plan, Step } from "../../core/jobs/plan.ts";
 import { AgentEnding } from "./ending.ts";
@@ -59,10 +60,10 @@ async function carryOutPlan(parts: AgentParts, plan: Plan): Promise<void> {
     },
   });
   try {
-    const artifacts = await carryOutSteps(parts, plan, reporter);
+    const done = await carryOutSteps(parts, plan, reporter);
     await reporter.settle();
     await parts.log.drain(DRAIN_MILLISECONDS);
-    await parts.service.finish({ artifacts: [...artifacts] });
+    await parts.service.finish(finishOf(done));
   } catch (error) {
     parts.signal.throwIfAborted();
     // The service judges a failure by the status in which it happened.
@@ -73,6 +74,10 @@ async function carryOutPlan(parts: AgentParts, plan: Plan): Promise<void> {
   }
 }
 
+function finishOf({ builder, uploaded }: StepState): AgentFinish {
+  return { artifacts: [...uploaded], ...(builder === undefined ? {} : { builder }) };
+}
+
 async function tellFailure({ clean, complain, log, service }: AgentParts, error: unknown): Promise<void> {
   const failure = failureOf(error, clean);
   complain(`${failure.code}: ${clean(inspect(error))}`);
@@ -81,11 +86,7 @@ async function tellFailure({ clean, complain, log, service }: AgentParts, error:
   await service.fail(failure);
 }
 
-async function carryOutSteps(
-  parts: AgentParts,
-  plan: Plan,
-  reporter: Reporter,
-): Promise<StepState["uploaded"]> {
+async function carryOutSteps(parts: AgentParts, plan: Plan, reporter: Reporter): Promise<StepState> {
   const { log, run, service, signal, tools, workFolder } = parts;
   const state: StepState = { uploaded: [] };
   const { progress } = reporter;
@@ -95,7 +96,7 @@ async function carryOutSteps(
     reporter.status(step.status);
     await timed(log, step.do, () => parts.carryOut(context, step));
   }
-  return state.uploaded;
+  return state;
 }
 
 /** The lines in which the time of tools can be told from the agent's own: always of this form. */

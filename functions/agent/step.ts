@@ -1,3 +1,4 @@
+import type { Builder } from "../../core/images/provenance.ts";
 import type { AgentTools } from "../../core/ports/agent-tools.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
 import type { AgentFinish, ImagePart, UploadTarget } from "../../core/jobs/agent-messages.ts";
@@ -27,7 +28,11 @@ export interface StepState {
   recipeFolder?: string;
   imageRoot?: string;
   bootFiles?: BootFiles;
+  /** The list of the image's packages; absent when it has no package database. */
+  packages?: string;
   rootfs?: string;
+  /** What made the image root; absent when no program of its own did. */
+  builder?: Builder;
   uploaded: readonly UploadedArtifact[];
 }
 

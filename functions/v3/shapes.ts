@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { ARCHS } from "../../core/arch.ts";
-import { Image } from "../../core/images/image.ts";
+import { Image, OriginalImage } from "../../core/images/image.ts";
 import { Job } from "../../core/jobs/job.ts";
 import { type JobInQueue, QueuePlace } from "../../core/jobs/queue.ts";
 import { JOB_STATUSES, JOB_TYPES } from "../../core/jobs/status.ts";
@@ -77,6 +77,7 @@ export const ImagePatchV3 = members({
   metadata: v.optional(MetadataChange),
 });
 export const ImageV3 = Image;
+export const ImageV2 = OriginalImage;
 export const DeletedImageV3 = v.object({ ...Image.entries, deleted: v.string() });
 
 const TemplateEntryInput = members({ key: mapKey, value: v.string() });

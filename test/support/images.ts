@@ -14,7 +14,7 @@ async function* bytesOf(text: string): AsyncIterable<Uint8Array> {
 /** Stores the objects of an image and a manifest that names them; answers the link to the manifest. */
 export async function storeImage(artifacts: Artifacts, folder: string) {
   const entries = [];
-  for (const part of IMAGE_PARTS) {
+  for (const part of IMAGE_PARTS.filter((name) => name !== "packages")) {
     const info = await store(artifacts, "boot-images", `${folder}/${part}`, `${part} of ${folder}`);
     const path = `s3://boot-images/${folder}/${part}`;
     entries.push({ type: ARTIFACT_TYPES[part], md5: info.md5, link: { type: "s3", path, etag: info.etag } });

@@ -19,7 +19,9 @@ export const buildWithKiwi: StepFunction<"build-with-kiwi"> = async (context) =>
   const { log, plan, signal, state, tools } = context;
   const recipeFolder = left(state.recipeFolder, "the recipe's folder");
   expectArch(context);
-  log(`Building with kiwi ${await kiwiVersion(context)}`);
+  const version = await kiwiVersion(context);
+  log(`Building with kiwi ${version}`);
+  state.builder = { name: "kiwi-ng", version: version.slice(0, 100) };
   const internal = failWith("build_failed", "The last lines of the job's log say more.");
   const { imageTypes } = await orFail(tools.kiwi.describe(recipeFolder, plan.arch), internal);
   const imageRoot = join(context.workFolder, "build", "image-root");

@@ -131,6 +131,7 @@ export const buildWithPacker: StepFunction<"build-with-packer"> = async (context
   expectArch(context);
   const version = await packerVersion(context);
   log(`Building with packer ${version}`);
+  state.builder = { name: "packer", version: version.slice(0, 100) };
   const template = await findTemplate(context, left(state.recipeFolder, "the recipe's folder"));
   const output = join(workFolder, "build", "output");
   await orFail(tools.packer.makeOutput(output), internal);

@@ -5,6 +5,7 @@ import { buildWithKiwi } from "./build-with-kiwi.ts";
 import { buildWithPacker } from "./build-with-packer.ts";
 import { collectBootFiles } from "./collect-boot-files.ts";
 import { fetchRecipe } from "./fetch-recipe.ts";
+import { listPackages } from "./list-packages.ts";
 import { packRootfs } from "./pack-rootfs.ts";
 import { renderTemplates } from "./render-templates.ts";
 import { unpackRecipe } from "./unpack-recipe.ts";
@@ -18,6 +19,7 @@ export const STEPS: StepTable = {
   "build-with-kiwi": buildWithKiwi,
   "build-with-packer": buildWithPacker,
   "collect-boot-files": collectBootFiles,
+  "list-packages": listPackages,
   "pack-rootfs": packRootfs,
   upload,
 };

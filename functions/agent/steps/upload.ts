@@ -10,6 +10,7 @@ function filesOf(state: StepState): readonly (readonly [part: ImagePart, file: s
     ["kernel", kernel],
     ["initrd", initrd],
     ...(bootParameters === undefined ? [] : [["boot_parameters", bootParameters] as const]),
+    ...(state.packages === undefined ? [] : [["packages", state.packages] as const]),
   ];
 }
 
@@ -17,6 +18,7 @@ async function uploadOne(context: StepContext, part: ImagePart, file: string): P
   const { log, service, signal, tools } = context;
   const sending = tools.transfer.upload({
     file,
+    ...(part === "packages" ? { contentType: "application/json" } : {}),
     target: () => service.uploadTarget(part),
     onProgress: percentReporter(context, `Uploading ${part}`),
     onRetry: (reason) => log(`Uploading ${part} starts again after a pause: ${reason}`),

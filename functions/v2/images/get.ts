@@ -1,4 +1,15 @@
-import third from "../../v3/images/get.ts";
-import { alike } from "../second-generation.ts";
+import { endpoint } from "../../http/endpoint.ts";
+import { ImageV2 } from "../../v3/shapes.ts";
+import { secondPaths } from "../second-generation.ts";
 
-export default alike(third, "get_v2_image");
+export default endpoint({
+  operation: "get_v2_image",
+  summary: "Get an image record",
+  tag: "images",
+  method: "get",
+  ...secondPaths("/images/{image_id}"),
+  role: "reader",
+  returns: ImageV2,
+  status: 200,
+  run: ({ ims, params }) => ims.images.getOriginal(params.image_id),
+});

@@ -1,4 +1,16 @@
-import third from "../../v3/images/list.ts";
-import { alike } from "../second-generation.ts";
+import * as v from "valibot";
+import { endpoint } from "../../http/endpoint.ts";
+import { ImageV2 } from "../../v3/shapes.ts";
+import { secondPaths } from "../second-generation.ts";
 
-export default alike(third, "get_all_v2_images");
+export default endpoint({
+  operation: "get_all_v2_images",
+  summary: "List image records",
+  tag: "images",
+  method: "get",
+  ...secondPaths("/images"),
+  role: "reader",
+  returns: v.array(ImageV2),
+  status: 200,
+  run: ({ ims }) => ims.images.listOriginal(),
+});

@@ -105,6 +105,7 @@ describe("a job's plan", () => {
       "await-repositories",
       "build-with-kiwi",
       "collect-boot-files",
+      "list-packages",
       "pack-rootfs",
       "upload",
     ]);
@@ -120,6 +121,7 @@ describe("a job's plan", () => {
       "render-templates",
       "build-with-packer",
       "collect-boot-files",
+      "list-packages",
       "pack-rootfs",
       "upload",
     ]);

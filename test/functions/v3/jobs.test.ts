@@ -215,7 +215,7 @@ describe("an agent", () => {
     await service.ims.reconciler.tick();
     expect(service.runner.stopped).toContain(id);
     expect(await service.ports.records.get("job-activity", id)).toBeUndefined();
-    expect((await service.get(`/v3/images/${job.resultant_image_id}/artifacts`)).json).toHaveLength(5);
+    expect((await service.get(`/v3/images/${job.resultant_image_id}/artifacts`)).json).toHaveLength(6);
   });
 
   it("cannot finish with what it did not upload", async () => {
