@@ -16,11 +16,21 @@ export function expectationOf(headers: Headers): Expectation {
   if (length !== null && /^\d{1,15}$/u.test(length)) expect.size = Number(length);
   const md5 = headers.get("content-md5");
   if (md5 !== null) expect.md5 = hexOf("Content-MD5", md5.trim(), 16);
-  for (const [, name, value] of (headers.get("repr-digest") ?? "").matchAll(/([\w-]+)=:([^:]*):/gu)) {
-    if (name === "sha-256") expect.sha256 = hexOf("Repr-Digest", value ?? "", 32);
-    if (name === "md5") expect.md5 = hexOf("Repr-Digest", value ?? "", 16);
+  for (const [name, value] of reprDigests(headers.get("repr-digest"))) {
+    if (name === "sha-256") expect.sha256 = hexOf("Repr-Digest", value, 32);
+    if (name === "md5") expect.md5 = hexOf("Repr-Digest", value, 16);
   }
   return expect;
+}
+
+/** A header that cannot be read must not be passed over: its sender relies on the check. */
+function reprDigests(header: string | null): [name: string, value: string][] {
+  if (header === null) return [];
+  return header.split(",").map((member) => {
+    const [, name, value] = /^\s*([\w.*-]+)=:([^:]*):\s*(?:;.*)?$/u.exec(member) ?? [];
+    if (name !== undefined && value !== undefined) return [name, value];
+    throw new DomainError("bad-request", "Repr-Digest is not of the form sha-256=:BASE64: (RFC 9530).");
+  });
 }
 
 function hexOf(header: string, base64: string, bytes: number): string {

@@ -42,9 +42,19 @@ const unlessAbsent = (message: string) => (issue: v.BaseIssue<unknown>) =>
 const TRUE = ["true", "yes", "y", "on", "t", "1"];
 const FALSE = ["false", "no", "n", "off", "f", "0"];
 
+/** A pattern for one of these words in any case: JSON Schema's have no flag for that. */
+function anyCase(words: readonly string[]): string {
+  const letters = (word: string) =>
+    word.replaceAll(/[a-z]/gu, (letter) => `[${letter}${letter.toUpperCase()}]`);
+  return `^(?:${words.map(letters).join("|")})$`;
+}
+
 /** true, false, 1, 0 and words such as "yes" and "off", in any case (behaviour 12). */
 export const lenientBoolean = v.pipe(
   v.union([v.boolean(), v.number(), v.string()], unlessAbsent("Not a valid boolean.")),
+  v.metadata({
+    anyOf: [{ type: "boolean" }, { enum: [0, 1] }, { type: "string", pattern: anyCase([...TRUE, ...FALSE]) }],
+  }),
   v.rawTransform<boolean | number | string, boolean>(({ dataset, addIssue, NEVER }) => {
     const word = String(dataset.value).toLowerCase();
     if (TRUE.includes(word)) return true;
@@ -61,6 +71,12 @@ export const lenientPositiveInteger = (name: string) =>
       [v.number(), v.pipe(v.string(), v.regex(/^[+-]?\d{1,15}$/u, "Not a valid integer."))],
       unlessAbsent("Not a valid integer."),
     ),
+    v.metadata({
+      anyOf: [
+        { type: "number", minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
+        { type: "string", pattern: "^\\+?(?=\\d{1,15}$)0*[1-9]\\d*$" },
+      ],
+    }),
     v.transform((value) => Math.trunc(Number(value))),
     v.safeInteger("Not a valid integer."),
     v.minValue(1, `${name} must be greater than or equal to 1.`),
@@ -95,6 +111,7 @@ export const isReservedKey = (key: unknown): boolean => RESERVED_KEYS.includes(k
 export const mapKey = v.pipe(
   v.string(),
   v.check((key) => !isReservedKey(key), RESERVED_KEY),
+  v.metadata({ not: { enum: RESERVED_KEYS } }),
 );
 
 /** Of a query parameter that is given several times, the first counts. */

@@ -25,7 +25,10 @@ const arch = oneOf(ARCHS);
 
 /** Requests refuse members they do not know (behaviour 10). */
 const LinkInput = members({
-  path: notBlank("path"),
+  path: v.pipe(
+    notBlank("path"),
+    v.metadata({ pattern: "^s3://[^/]+/[^/]", examples: ["s3://boot-images/1/manifest.json"] }),
+  ),
   type: oneOf(["s3"], "Type must be one of"),
   etag: v.optional(v.string()),
 });
@@ -36,6 +39,11 @@ const MetadataMap = v.record(v.string(), v.string());
 /** `{key, value}` or a plain map; a pair's further members are dropped (behaviour 46, 47). */
 const MetadataInput = v.pipe(
   mapping,
+  v.metadata({
+    type: "object",
+    additionalProperties: { type: "string" },
+    description: "A map of strings, or one entry of it as `{key, value}`",
+  }),
   v.rawTransform<Record<string, unknown>, Record<string, string>>(({ dataset, addIssue, NEVER }) => {
     const { key, value } = dataset.value;
     if ([...Object.keys(dataset.value), key].some(isReservedKey)) {
@@ -71,11 +79,14 @@ const MetadataChange = members({
   value: v.optional(v.string()),
 });
 
-export const ImagePatchV3 = members({
-  link: v.optional(LinkInput),
-  arch: v.optional(arch),
-  metadata: v.optional(MetadataChange),
-});
+export const ImagePatchV3 = v.pipe(
+  members({
+    link: v.optional(LinkInput),
+    arch: v.optional(arch),
+    metadata: v.optional(MetadataChange),
+  }),
+  v.metadata({ minProperties: 1 }),
+);
 export const ImageV3 = Image;
 export const ImageV2 = OriginalImage;
 export const DeletedImageV3 = v.object({ ...Image.entries, deleted: v.string() });
@@ -99,12 +110,15 @@ export const NewRecipeV3 = members({
   arch: v.optional(arch, "x86_64"),
 });
 
-export const RecipePatchV3 = members({
-  link: v.optional(LinkInput),
-  arch: v.optional(arch),
-  require_dkms: v.optional(lenientBoolean),
-  template_dictionary: v.optional(v.array(TemplateEntryInput)),
-});
+export const RecipePatchV3 = v.pipe(
+  members({
+    link: v.optional(LinkInput),
+    arch: v.optional(arch),
+    require_dkms: v.optional(lenientBoolean),
+    template_dictionary: v.optional(v.array(TemplateEntryInput)),
+  }),
+  v.metadata({ minProperties: 1 }),
+);
 export const RecipeV3 = Recipe;
 export const DeletedRecipeV3 = v.object({ ...Recipe.entries, deleted: v.string() });
 
@@ -134,10 +148,10 @@ export const NewJobV3 = members({
   priority: v.optional(priority),
 });
 
-export const JobPatchV3 = members({
-  status: v.optional(oneOf(JOB_STATUSES)),
-  resultant_image_id: v.optional(lenientUuid),
-});
+export const JobPatchV3 = v.pipe(
+  members({ status: v.optional(oneOf(JOB_STATUSES)), resultant_image_id: v.optional(lenientUuid) }),
+  v.metadata({ minProperties: 1 }),
+);
 
 const {
   public_key: _publicKey,

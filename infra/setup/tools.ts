@@ -1,5 +1,5 @@
-/** What a machine needs for a purpose: building images of kiwi-ng recipes or of packer ones, booting, or testing them. */
-export const PURPOSES = ["build", "packer", "boot", "test"] as const;
+/** What a machine needs for a purpose: building images of kiwi-ng recipes or of packer ones, booting, testing them, or fuzzing the API. */
+export const PURPOSES = ["build", "packer", "boot", "test", "fuzz"] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 /** Families of distributions, by their package manager. */
@@ -44,6 +44,14 @@ const TEST: readonly Tool[] = [
   program("setcap", "libcap2-bin", "libcap", "libcap-progs"),
 ];
 
+/** Debian's Python comes without what makes environments. */
+const FUZZ: readonly Tool[] = [
+  {
+    need: { pythonModule: "ensurepip" },
+    packages: { apt: "python3-venv", dnf: "python3", zypper: "python3" },
+  },
+];
+
 /** Every tool for these purposes on a machine of this kind (as `process.arch` has it). */
 export function toolsFor(purposes: readonly Purpose[], arch: string): readonly Tool[] {
   const boot = BOOT[arch];
@@ -52,6 +60,7 @@ export function toolsFor(purposes: readonly Purpose[], arch: string): readonly T
     packer: PACKER,
     boot: boot === undefined ? [] : [boot],
     test: TEST,
+    fuzz: FUZZ,
   };
   return purposes.flatMap((purpose) => byPurpose[purpose]);
 }

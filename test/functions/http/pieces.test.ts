@@ -52,6 +52,9 @@ describe("digest headers", () => {
     ["content-md5", "nonsense"],
     ["content-md5", "AAAA"],
     ["repr-digest", "sha-256=:AAAA:"],
+    ["repr-digest", "sha-256=AAAA"],
+    ["repr-digest", "sha-512=:AAAA:, sha-256"],
+    ["repr-digest", ""],
   ])("refuses %s: %s", (name, value) => {
     expect(() => expectationOf(new Headers({ [name]: value }))).toThrow(
       expect.objectContaining({ code: "bad-request" }),
