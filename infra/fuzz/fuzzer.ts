@@ -7,6 +7,14 @@ import type { Ids } from "./records.ts";
 const FOLDER = import.meta.dirname;
 const INSTALL_LIMIT_MS = 10 * 60_000;
 const RUN_LIMIT_MS = 20 * 60_000;
+const OPTIONS = [
+  "--seed=1",
+  "--workers=1",
+  "--generation-database=none",
+  "--report=json",
+  "--report-json-path=report.json",
+  "--no-color",
+];
 
 export interface FuzzRun {
   readonly name: string;
@@ -39,11 +47,7 @@ export async function createFuzzer(run: RunCommand, cache: string, work: string)
       );
       const { exitCode } = await run({
         file: program,
-        args: [
-          ...["--config-file", "config.toml", "run", `${url}/openapi.json`, "--seed", "1", "--workers", "1"],
-          ...["--generation-database", "none", "--report", "json", "--report-json-path", "report.json"],
-          ...["--no-color", ...args],
-        ],
+        args: ["--config-file", "config.toml", "run", `${url}/openapi.json`, ...OPTIONS, ...args],
         cwd: folder,
         // The order of Python's sets is drawn anew in every process otherwise, and with it what a seed gives.
         env: { IMS_FUZZ_TOKEN: token, PYTHONHASHSEED: "1" },

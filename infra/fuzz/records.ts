@@ -61,7 +61,8 @@ export async function makeRecords(url: string, token: string): Promise<Ids> {
   await send("POST", "/v3/remote-build-nodes", { xname: "x1" });
   return {
     "path.image_id": [...(await several(image)), ...(await several(linkedImage))],
-    "path.artifact_name": ["rootfs", "kernel", "manifest"],
+    // Not the manifest: a range of it is no JSON, which the fuzzer takes for a fault.
+    "path.artifact_name": ["rootfs", "kernel"],
     // The trash of recipes calls its parameter so, too.
     "path.recipe_id": [...recipes, ...(await trashed("recipes", recipe))],
     "path.public_key_id": keys,

@@ -35,14 +35,16 @@ export async function withService<T>(
 
 /** The address that the service says it has. */
 async function listening(lines: readonly string[], service: Promise<unknown>): Promise<string> {
-  let gone = false;
-  void service.catch(() => undefined).then(() => (gone = true));
-  for (const until = performance.now() + START_LIMIT_MS; performance.now() < until && !gone;) {
+  const ended = service.then(
+    () => true,
+    () => true,
+  );
+  for (const until = performance.now() + START_LIMIT_MS; performance.now() < until;) {
     const url = lines
       .map((line) => /^IMS listens on (\S+)$/u.exec(line)?.[1])
       .find((found) => found !== undefined);
     if (url !== undefined) return url;
-    await sleep(50);
+    if (await Promise.race([ended, sleep(50, false)])) break;
   }
   throw new Error(`The service did not start:\n${lines.join("\n")}`);
 }
