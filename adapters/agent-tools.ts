@@ -7,6 +7,7 @@ import { createPacker } from "./build/packer.ts";
 import { createBootFiles } from "./package/boot-files.ts";
 import { createPackageLists } from "./package/packages.ts";
 import { createSquashfs } from "./package/squashfs.ts";
+import { createDiskTool } from "./process/disk-use.ts";
 import { createRepositories } from "./repositories/http.ts";
 import { createJinja } from "./templates/jinja.ts";
 import { createTransfer, type TransferConfig } from "./transfer/transfer.ts";
@@ -38,6 +39,7 @@ export function createAgentTools(run: RunCommand, config: AgentToolsConfig = {})
     rootArchives: createRootArchives(run),
     bootFiles: createBootFiles(),
     packages: createPackageLists(run),
+    disk: createDiskTool(run),
     squashfs: createSquashfs({ run, ...(mksquashfs === undefined ? {} : { program: mksquashfs }) }),
   };
 }

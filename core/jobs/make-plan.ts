@@ -84,6 +84,7 @@ export function createPlan(job: Job, attempt: number, download: Download, settin
     job_id: job.id,
     attempt,
     arch: job.arch,
+    build_env_size: job.build_env_size,
     heartbeat_seconds: settings.jobs.heartbeatSeconds,
     steps,
   };

@@ -70,6 +70,8 @@ export const Plan = v.object({
   job_id: v.string(),
   attempt: v.number(),
   arch: Arch,
+  /** GiB that the job asked for. */
+  build_env_size: v.number(),
   /** The agent reports at least this often, in seconds. */
   heartbeat_seconds: v.number(),
   steps: v.array(Step),

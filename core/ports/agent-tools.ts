@@ -18,6 +18,20 @@ export interface AgentTools {
   readonly bootFiles: BootFileTool;
   readonly packages: PackageTool;
   readonly squashfs: SquashfsTool;
+  readonly disk: DiskTool;
+}
+
+/** In bytes. */
+export interface DiskUse {
+  /** By the folder; absent when counting takes too long. */
+  readonly used?: number;
+  /** Of the disk that holds it. */
+  readonly free: number;
+  readonly size: number;
+}
+
+export interface DiskTool {
+  use(folder: string, signal: AbortSignal): Promise<DiskUse>;
 }
 
 /** What to fetch into which file. Digests are lower-case hex. */

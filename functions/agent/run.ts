@@ -1,9 +1,10 @@
 import { inspect } from "node:util";
 import { DomainError } from "../../core/errors.ts";
-import type { AgentFinish } from "../../core/jobs/agent-messages.ts";
+import type { AgentFailure, AgentFinish } from "../../core/jobs/agent-messages.ts";
 import type { AgentTools } from "../../core/ports/agent-tools.ts";
 import type { Plan, Step } from "../../core/jobs/plan.ts";
 import { AgentEnding } from "./ending.ts";
+import { withDiskUse } from "./disk-report.ts";
 import { failureOf } from "./failure.ts";
 import type { JobLog } from "./log-shipper.ts";
 import { createReporter } from "./reporter.ts";
@@ -68,7 +69,7 @@ async function carryOutPlan(parts: AgentParts, plan: Plan): Promise<void> {
     parts.signal.throwIfAborted();
     // The service judges a failure by the status in which it happened.
     await reporter.settle();
-    await tellFailure(parts, error);
+    await tellFailure(parts, error, plan);
   } finally {
     reporter.stop();
   }
@@ -78,8 +79,22 @@ function finishOf({ builder, uploaded }: StepState): AgentFinish {
   return { artifacts: [...uploaded], ...(builder === undefined ? {} : { builder }) };
 }
 
-async function tellFailure({ clean, complain, log, service }: AgentParts, error: unknown): Promise<void> {
+async function explain(parts: AgentParts, error: unknown, plan: Plan | undefined): Promise<AgentFailure> {
+  const { clean, complain, signal, tools, workFolder } = parts;
   const failure = failureOf(error, clean);
+  if (failure.code !== "disk_full" || plan === undefined) return failure;
+  try {
+    return withDiskUse(failure, plan.build_env_size, await tools.disk.use(workFolder, signal));
+  } catch (reason) {
+    signal.throwIfAborted();
+    complain(`The disk's use is not known: ${clean(inspect(reason))}`);
+    return failure;
+  }
+}
+
+async function tellFailure(parts: AgentParts, error: unknown, plan?: Plan): Promise<void> {
+  const { clean, complain, log, service } = parts;
+  const failure = await explain(parts, error, plan);
   complain(`${failure.code}: ${clean(inspect(error))}`);
   log.note(`The job failed (${failure.code}): ${failure.message}`);
   await log.drain(DRAIN_MILLISECONDS);

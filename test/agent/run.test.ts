@@ -103,7 +103,13 @@ describe("an agent whose step fails", () => {
         throw error;
       },
     });
-    expect(service.failed()).toMatchObject({ code: "disk_full" });
+    expect(service.failed()).toMatchObject({
+      code: "disk_full",
+      message: expect.stringMatching(
+        /The job asked for 60 GiB \(build_env_size\), its work folder holds \d+\.\d GiB, of the disk's \d+\.\d GiB are \d+\.\d GiB free\.$/u,
+      ),
+      hint: expect.stringContaining("IMS_MAX_JOBS"),
+    });
   });
 
   it("keeps what nobody foresaw to the machine's operator", async () => {

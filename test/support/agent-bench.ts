@@ -29,6 +29,7 @@ export function planOf(steps: readonly Step[] = STEPS, heartbeat = 5): Plan {
     job_id: randomUUID(),
     attempt: 1,
     arch: "x86_64",
+    build_env_size: 60,
     heartbeat_seconds: heartbeat,
     steps: [...steps],
   };

@@ -31,7 +31,14 @@ export function stepContext(options: ContextOptions): TestContext {
   };
   const run = options.run ?? createRunCommand({ env: plainEnvironment(process.env), onLine: log });
   return {
-    plan: { job_id: "j", attempt: 1, arch: options.arch ?? "x86_64", heartbeat_seconds: 5, steps: [] },
+    plan: {
+      job_id: "j",
+      attempt: 1,
+      arch: options.arch ?? "x86_64",
+      build_env_size: 60,
+      heartbeat_seconds: 5,
+      steps: [],
+    },
     workFolder: options.workFolder,
     log,
     progress: (report) => reports.push(report),

@@ -1,4 +1,5 @@
 import type { FailureCode } from "../../../core/jobs/failure.ts";
+import { nameRepositories } from "./silent-repositories.ts";
 
 export interface KiwiFailure {
   readonly code: FailureCode;
@@ -123,7 +124,7 @@ const RULES: readonly Rule[] = [
       const packages = missingPackages(text);
       if (packages.length === 0) return undefined;
       const silent = SILENT_REPOSITORY.test(text)
-        ? " A repository did not answer, which may be the reason."
+        ? ` A repository did not answer, which may be the reason: ${nameRepositories(text) ?? "the log tells which"}.`
         : "";
       return `No repository of the recipe has: ${packages.join(", ")}. Correct the name in config.xml, or add a repository that has it.${silent}`;
     },
@@ -149,11 +150,15 @@ const RULES: readonly Rule[] = [
     /Could not get lock|is another process using it|System management is locked/iu,
     "Another build or package manager holds the lock of the machine's package database: retry when it is done.",
   ),
-  seen(
-    "build_failed",
-    SILENT_REPOSITORY,
-    "A package repository did not answer or is not complete: check the repositories' paths in config.xml and that the building machine reaches them, then retry.",
-  ),
+  {
+    code: "repository_unreachable",
+    hint: (text) => {
+      if (!SILENT_REPOSITORY.test(text)) return undefined;
+      const names = nameRepositories(text);
+      const which = names === undefined ? "A package repository" : `These repositories (${names})`;
+      return `${which} did not answer or are not complete: check the repositories' paths in config.xml and that the building machine reaches them, then retry.`;
+    },
+  },
   told(
     "build_failed",
     /KiwiPrivilegesError|Operation not permitted/u,

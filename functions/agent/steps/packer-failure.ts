@@ -1,4 +1,5 @@
 import type { FailureCode } from "../../../core/jobs/failure.ts";
+import { nameRepositories } from "./silent-repositories.ts";
 
 export interface PackerFailure {
   readonly code: FailureCode;
@@ -116,6 +117,14 @@ const RULES: readonly Rule[] = [
     "A script of the recipe needs the program $1, which is missing on the machine that builds: install the package that has it.",
     "text",
   ),
+  {
+    code: "repository_unreachable",
+    hint: ({ text }) => {
+      const names = nameRepositories(text);
+      if (names === undefined) return undefined;
+      return `These repositories did not answer or are not complete: ${names}. Check their addresses in the recipe and that the building machine reaches them, then retry.`;
+    },
+  },
   when(
     "build_failed",
     /Script exited with non-zero exit status/u,

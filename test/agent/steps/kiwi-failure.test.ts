@@ -33,12 +33,14 @@ describe("a build that failed, as kiwi 9 and 11 tell it", () => {
 
   it("tells of a repository that did not answer", async () => {
     expect(await recorded("9-silent-repository")).toMatchObject({
-      code: "build_failed",
+      code: "repository_unreachable",
       message: expect.stringContaining("E: Failed getting release file http://silent.example/debian"),
-      hint: expect.stringContaining("repository did not answer"),
+      hint: expect.stringContaining("(http://silent.example/debian (Connection refused)) did not answer"),
     });
     // kiwi 11 goes on without it, and then misses the first package
-    expect((await recorded("11-silent-repository")).hint).toContain("A repository did not answer");
+    expect((await recorded("11-silent-repository")).hint).toContain(
+      "A repository did not answer, which may be the reason: http://silent.example/debian (Could not connect to silent.example (192.0.2.1). - connect (111: Connection refused)).",
+    );
   });
 
   it("tells what the schema complains of, and that the recipe is at fault", async () => {

@@ -203,7 +203,16 @@ describe("uploading an image's parts", () => {
   it("fails when the service does not take one", async () => {
     await expect(send([], 413)).rejects.toMatchObject({
       code: "upload_failed",
-      message: expect.stringContaining("413"),
+      message: expect.stringMatching(/^The image's rootfs could not be stored.*HTTP 413/u),
+      hint: expect.stringContaining("reached"),
+    });
+  });
+
+  it("says so when the service has no space left", async () => {
+    await expect(send([], 507)).rejects.toMatchObject({
+      code: "upload_failed",
+      message: expect.stringContaining("HTTP 507"),
+      hint: expect.stringContaining("storage is full"),
     });
   });
 });

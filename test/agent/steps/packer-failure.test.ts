@@ -84,6 +84,12 @@ describe("what is said of a packer that failed", () => {
     ["a script that failed", SCRIPT, "build_failed", "A script of the recipe failed"],
     ["a program that a script needs", PROGRAM, "build_tool_missing", "the program debootstrap"],
     [
+      "a repository that did not answer a script's debootstrap",
+      "==> null.root: E: Failed getting release file http://silent.example/debian/dists/bookworm/Release",
+      "repository_unreachable",
+      "http://silent.example/debian.",
+    ],
+    [
       "a full disk",
       "==> null.root: cp: error writing 'x': No space left on device",
       "disk_full",
