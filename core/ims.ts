@@ -10,6 +10,7 @@ import { createImages, type Images } from "./images/images.ts";
 import { type AgentIdentity, authenticateAgent } from "./jobs/agent-tokens.ts";
 import { type Agents, createAgents } from "./jobs/agents.ts";
 import { createJobs, type Jobs } from "./jobs/jobs.ts";
+import { createLogFollowers } from "./jobs/log-followers.ts";
 import { createReconciler, type Reconciler } from "./jobs/reconcile.ts";
 import { createJobLogReader, type JobLogReader } from "./jobs/read-log.ts";
 import { createRemoteBuildNodes, type RemoteBuildNodes } from "./nodes/nodes.ts";
@@ -58,7 +59,8 @@ export function createIms(given: Ports, settings: Settings, wake: () => void = (
   const buckets = Object.values(settings.buckets);
   const artifacts = withinBuckets(given.artifacts, [...buckets, ...settings.linkBuckets]);
   const journals = createJournals({ ...given, artifacts }, settings.moveWaitSeconds);
-  const ports: CorePorts = { ...given, artifacts, journals };
+  const followers = createLogFollowers(given);
+  const ports: CorePorts = { ...given, ...followers.heard, artifacts, journals };
   return {
     publicKeys: createPublicKeys(ports),
     recipes: createRecipes(ports),
@@ -71,7 +73,7 @@ export function createIms(given: Ports, settings: Settings, wake: () => void = (
     deletedImages: createDeletedRecords(ports, "deleted-image", imageReturn(ports, settings.buckets.images)),
     remoteBuildNodes: createRemoteBuildNodes(ports),
     jobs: createJobs(ports, settings, wake),
-    jobLogs: createJobLogReader(ports),
+    jobLogs: createJobLogReader(ports, followers),
     agents: createAgents(ports, settings, wake),
     reconciler: createReconciler(ports, settings),
     authenticateAgent: (jobId, token) => authenticateAgent(ports.signer, jobId, token),

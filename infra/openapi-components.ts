@@ -127,6 +127,11 @@ export const PART_PARAMETERS: readonly Json[] = [
   headerParameter("Range", "The part that is wanted", "^bytes=(?:\\d{1,15}-\\d{0,15}|-\\d{1,15})$"),
 ];
 
+/** Of requests for events. */
+export const RESUME_PARAMETERS: readonly Json[] = [
+  headerParameter("Last-Event-ID", "Of the last event that the client has", "^\\d{1,15}(?:\\.end)?$"),
+];
+
 /** Headers that a problem of this status has beside those of every answer. */
 const PROBLEM_HEADERS: Readonly<Record<number, readonly HeaderName[]>> = {
   401: ["WWW-Authenticate"],

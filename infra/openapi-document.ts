@@ -7,6 +7,7 @@ import {
   headers,
   type Json,
   PART_PARAMETERS,
+  RESUME_PARAMETERS,
   problem,
   requestSchema,
 } from "./openapi-components.ts";
@@ -78,6 +79,7 @@ function parametersOf(endpoint: Endpoint): Json {
     ...queryParameters(endpoint),
     ...(endpoint.takesBytes === undefined ? [] : DIGEST_PARAMETERS),
     ...(endpoint.answersBytes === undefined ? [] : PART_PARAMETERS),
+    ...(endpoint.answersEvents === undefined ? [] : RESUME_PARAMETERS),
   ];
   return parameters.length === 0 ? {} : { parameters };
 }
@@ -125,7 +127,8 @@ function responsesOf(endpoint: Endpoint): Json {
 }
 
 function successesOf(endpoint: Endpoint): Json {
-  if (endpoint.answersBytes !== undefined) return bytesOf(endpoint.answersBytes);
+  if (endpoint.answersBytes !== undefined)
+    return bytesOf(endpoint.answersBytes, endpoint.answersEvents?.description);
   if (endpoint.returns === undefined)
     return { [endpoint.status]: { description: "Done", headers: headers() } };
   const isRead = endpoint.method === "get";
@@ -137,16 +140,30 @@ function successesOf(endpoint: Endpoint): Json {
   return { [endpoint.status]: success, ...(isRead ? { 304: unchanged(headers("ETag")) } : {}) };
 }
 
-function bytesOf({ contentType, description }: NonNullable<Endpoint["answersBytes"]>): Json {
+function bytesOf(
+  { contentType, description }: NonNullable<Endpoint["answersBytes"]>,
+  events: string | undefined,
+): Json {
   const content = { [contentType]: { schema: {} } };
+  const whole = { description, headers: headers("Accept-Ranges", "Repr-Digest"), content };
   return {
-    200: { description, headers: headers("Accept-Ranges", "Repr-Digest"), content },
+    200: events === undefined ? whole : withEvents(whole, events),
     206: {
       description: `${description}: the part that was asked for`,
       headers: headers("Accept-Ranges", "Content-Range", "Repr-Digest"),
       content,
     },
     304: unchanged(headers()),
+    ...(events === undefined ? {} : { 204: { description: "No event will ever come", headers: headers() } }),
+  };
+}
+
+/** Parts of what is still to come cannot be asked for. */
+function withEvents({ description, content }: { description: string; content: Json }, events: string): Json {
+  return {
+    description: `${description}. As events: ${events}`,
+    headers: headers("Repr-Digest"),
+    content: { ...content, "text/event-stream": { schema: { type: "string" } } },
   };
 }
 

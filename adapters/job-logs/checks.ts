@@ -1,9 +1,13 @@
 import { DomainError } from "../../core/errors.ts";
 
-/** @throws `invalid` for anything but a UUID in lower case: it becomes the name of a folder. */
+/** A UUID in lower case. */
+export function isJobId(text: string): boolean {
+  return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/u.test(text);
+}
+
+/** @throws `invalid` for anything else: it becomes the name of a folder. */
 export function checkJobId(jobId: string): void {
-  if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/u.test(jobId))
-    throw new DomainError("invalid", "A job's id is a UUID in lower case.");
+  if (!isJobId(jobId)) throw new DomainError("invalid", "A job's id is a UUID in lower case.");
 }
 
 /** @throws `invalid` unless it is a whole number from 0. */

@@ -4,7 +4,7 @@ import { mkdir, open, readdir, rm, stat, type FileHandle } from "node:fs/promise
 import path from "node:path";
 import type { JobLogs } from "../../core/ports/job-logs.ts";
 import { asDomainError, codeOf, isMissing } from "../process/errors.ts";
-import { checkJobId, checkPosition, gap } from "./checks.ts";
+import { checkJobId, checkPosition, gap, isJobId } from "./checks.ts";
 
 export interface FileJobLogsConfig {
   /** A directory of its own, made when it is missing. */
@@ -44,14 +44,25 @@ export function createFileJobLogs({ root }: FileJobLogsConfig): JobLogs {
         return total;
       }),
 
-    async *read(jobId, offset = 0) {
+    async *read(jobId, offset = 0, length = Number.MAX_SAFE_INTEGER) {
       checkPosition("offset", offset);
+      checkPosition("length", length);
       let skip = offset;
+      let left = length;
       for (const file of await translated(() => streamFiles(folderOf(jobId)))) {
         const size = await translated(() => sizeOf(file));
-        if (skip < size) yield* readFrom(file, skip);
+        if (skip < size)
+          for await (const chunk of readFrom(file, skip, left)) {
+            left -= chunk.length;
+            yield chunk;
+          }
+        if (left === 0) return;
         skip = Math.max(0, skip - size);
       }
+    },
+
+    async *list() {
+      for (const name of await translated(() => namesIn(path.resolve(root)))) if (isJobId(name)) yield name;
     },
 
     remove: (jobId) => translated(() => rm(folderOf(jobId), { recursive: true, force: true })),
@@ -89,12 +100,12 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number)
   }
 }
 
-async function* readFrom(file: string, start: number): AsyncGenerator<Uint8Array> {
+async function* readFrom(file: string, start: number, length: number): AsyncGenerator<Uint8Array> {
   const handle = await translated(() => openIfThere(file));
   if (handle === undefined) return;
   try {
-    for (let position = start; ;) {
-      const chunk = await translated(() => readChunk(handle, position));
+    for (let position = start; position < start + length;) {
+      const chunk = await translated(() => readChunk(handle, position, start + length - position));
       if (chunk.length === 0) return;
       position += chunk.length;
       yield chunk;
@@ -104,21 +115,23 @@ async function* readFrom(file: string, start: number): AsyncGenerator<Uint8Array
   }
 }
 
-async function readChunk(handle: FileHandle, position: number): Promise<Uint8Array> {
-  const { buffer, bytesRead } = await handle.read(
-    Buffer.allocUnsafeSlow(CHUNK_BYTES),
-    0,
-    CHUNK_BYTES,
-    position,
-  );
+/** A follower's next lines are few: the memory is as large as what there is. */
+async function readChunk(handle: FileHandle, position: number, most: number): Promise<Uint8Array> {
+  const size = Math.min(CHUNK_BYTES, most, (await handle.stat()).size - position);
+  if (size <= 0) return new Uint8Array();
+  const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafeSlow(size), 0, size, position);
   return buffer.subarray(0, bytesRead);
 }
 
 /** The job's files in the order of their streams. */
 async function streamFiles(folder: string): Promise<string[]> {
+  const streams = (await namesIn(folder)).flatMap((name) => /^(\d+)\.log$/u.exec(name)?.[1] ?? []);
+  return streams.sort((a, b) => Number(a) - Number(b)).map((stream) => path.join(folder, `${stream}.log`));
+}
+
+async function namesIn(folder: string): Promise<string[]> {
   try {
-    const streams = (await readdir(folder)).flatMap((name) => /^(\d+)\.log$/u.exec(name)?.[1] ?? []);
-    return streams.sort((a, b) => Number(a) - Number(b)).map((stream) => path.join(folder, `${stream}.log`));
+    return await readdir(folder);
   } catch (error) {
     if (isMissing(error)) return [];
     throw error;

@@ -33,10 +33,15 @@ export function createMemoryJobLogs(): JobLogs {
       return whole(jobId).length;
     },
 
-    async *read(jobId, offset = 0) {
+    async *read(jobId, offset = 0, length = Number.MAX_SAFE_INTEGER) {
       checkPosition("offset", offset);
-      const rest = whole(jobId).subarray(offset);
+      checkPosition("length", length);
+      const rest = whole(jobId).subarray(offset, offset + length);
       if (rest.length > 0) yield Uint8Array.from(rest);
+    },
+
+    async *list() {
+      yield* [...logs.keys()];
     },
 
     async remove(jobId) {

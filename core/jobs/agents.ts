@@ -15,10 +15,10 @@ import { heartbeat } from "./activities.ts";
 import { finishImage } from "./finish-image.ts";
 import type { Job } from "./job.ts";
 import { failJob } from "./job-endings.ts";
+import { isLogOpen } from "./log-life.ts";
 import { createPlan } from "./make-plan.ts";
 import type { Plan } from "./plan.ts";
 import { recipeDownload } from "./recipe-download.ts";
-import { isTerminal } from "./status.ts";
 import { reported } from "./transitions.ts";
 
 /**
@@ -36,9 +36,6 @@ export interface Agents {
   finish(agent: AgentIdentity, message: AgentFinish): Promise<void>;
   fail(agent: AgentIdentity, failure: AgentFailure): Promise<void>;
 }
-
-/** Last lines of a log are taken for so long after the job has ended. */
-const LOG_GRACE_MS = 600_000;
 
 export function createAgents(ports: CorePorts, settings: Settings, wake: () => void): Agents {
   const { records, artifacts, logs, clock } = ports;
@@ -65,8 +62,8 @@ export function createAgents(ports: CorePorts, settings: Settings, wake: () => v
     },
     report,
     async appendLog(agent, offset, bytes) {
-      const { job } = await current(agent);
-      if (endedBefore(job.value, clock.now() - LOG_GRACE_MS)) throw gone();
+      const { job, activity } = await current(agent);
+      if (!isLogOpen(job.value, activity?.value, clock.now())) throw gone();
       return await logs.append(agent.jobId, agent.attempt, offset, bytes);
     },
     async logSize(agent) {
@@ -106,10 +103,4 @@ function uploadHeaders(job: Job): Record<string, string> {
     "x-amz-meta-x-shasta-ims-image-name": encodeURIComponent(job.image_root_archive_name),
     "x-amz-meta-x-shasta-ims-job-id": job.id,
   };
-}
-
-function endedBefore(job: Job, time: number): boolean {
-  if (!isTerminal(job.status)) return false;
-  const ended = job.progress?.phases.at(-1)?.ended;
-  return ended !== undefined && Date.parse(ended) < time;
 }

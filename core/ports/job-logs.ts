@@ -1,6 +1,8 @@
 /**
  * A job's log is the text its agents wrote, one attempt after the other, and outlives the job's work.
- * A position is a byte offset: `stream` (the attempt, from 0) has its own, the whole log is the streams in order.
+ * A position is a byte offset: `stream` (the attempt, from 0) has its own, the whole log is the streams in order. A
+ * position in the whole log keeps its meaning as long as no stream grows once a later one has begun, which callers see
+ * to: a new attempt voids the token of the old one.
  *
  * Errors: `conflict` (a gap), `storage-full`, `unavailable`.
  */
@@ -17,8 +19,14 @@ export interface JobLogs {
   /** Bytes of the whole log; 0 when there is none. */
   totalSize(jobId: string): Promise<number>;
 
-  /** The whole log from `offset` up to what is stored when reading gets there. To be read once. */
-  read(jobId: string, offset?: number): AsyncIterable<Uint8Array>;
+  /**
+   * The whole log from `offset` up to what is stored when reading gets there, at most `length` bytes of it. To be read
+   * once.
+   */
+  read(jobId: string, offset?: number, length?: number): AsyncIterable<Uint8Array>;
+
+  /** Ids of the jobs that have a log, in no order. */
+  list(): AsyncIterable<string>;
 
   /** Removes the log; nothing happens when there is none. */
   remove(jobId: string): Promise<void>;

@@ -39,6 +39,20 @@ export interface Download {
   ) => Promise<AsyncIterable<Uint8Array>> | AsyncIterable<Uint8Array>;
 }
 
+/** One of Server-Sent Events. */
+export interface ServerEvent {
+  readonly event: string;
+  /** From where a client goes on whose connection was lost; absent: as the event before. */
+  readonly id?: string;
+  /** Lines of text; bytes in UTF-8. */
+  readonly data: string | Uint8Array;
+}
+
+/** Events to send as they come; absent when none will ever come. */
+export interface EventStream {
+  readonly events: AsyncIterable<ServerEvent> | undefined;
+}
+
 /** Bytes that arrive, and what the client says of them. */
 export interface Upload {
   /** A chunk is only lent until the next one is asked for: copy what is to be kept. */
@@ -56,6 +70,8 @@ export interface Call<Path extends string, Query extends Schema, Body extends Sc
   readonly query: Output<Query>;
   readonly body: Output<Body>;
   readonly upload: Upload;
+  /** Of a client that goes on with the events it has begun with. */
+  readonly lastEventId: string | undefined;
   readonly agent: AgentIdentity;
   /** Adds a header to the answer, one of `answerHeaders`. */
   readonly header: (name: string, value: string) => void;
@@ -106,11 +122,15 @@ export interface Definition<
   readonly returns?: Returns;
   /** Answers bytes instead of JSON, whole or a range of them. */
   readonly answersBytes?: { readonly contentType: string; readonly description: string };
+  /** Beside bytes: events, for those who ask to follow. */
+  readonly answersEvents?: { readonly description: string };
   readonly status: 200 | 201 | 204;
   /** Throws `not-found` when what the path names does not exist: found out before the body is looked at (behaviour 14). */
   exists?(call: Pick<Call<Path, Query, Body>, "ims" | "params">): Promise<unknown>;
   // A method, not a property: its parameter then compares bivariantly, so that every definition is an `Endpoint`.
-  run(call: Call<Path, Query, Body>): Promise<Answer<Returns> | Download> | Answer<Returns> | Download;
+  run(
+    call: Call<Path, Query, Body>,
+  ): Promise<Answer<Returns> | Download | EventStream> | Answer<Returns> | Download;
 }
 
 /** An endpoint as data: the router, the OpenAPI document and the tests that visit every endpoint all read it. */

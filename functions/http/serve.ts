@@ -7,7 +7,16 @@ import type { Telemetry } from "../../core/ports/telemetry.ts";
 import { type Authenticator, authorize, bearerToken } from "./auth.ts";
 import { expectationOf } from "./digest-headers.ts";
 import { downloadResponse, matches } from "./download.ts";
-import { type Download, type Endpoint, pathsOf, PREFIXES, type Services, type Upload } from "./endpoint.ts";
+import {
+  type Download,
+  type Endpoint,
+  type EventStream,
+  pathsOf,
+  PREFIXES,
+  type Services,
+  type Upload,
+} from "./endpoint.ts";
+import { eventStreamResponse } from "./event-stream.ts";
 import { fieldErrors } from "./field-errors.ts";
 import { readJsonBody } from "./json-body.ts";
 import { problemFor, problemOf, problemResponse } from "./problem.ts";
@@ -73,7 +82,9 @@ async function handle(c: C, endpoint: Endpoint, options: ServeOptions): Promise<
   const upload = uploadOf(c, options);
   const headers: Record<string, string> = {};
   const header = (name: string, value: string) => void (headers[name] = value);
-  const answer = await endpoint.run({ ims, services, params, query, body, upload, agent, header });
+  const lastEventId = request.headers.get("last-event-id") ?? undefined;
+  const answer = await endpoint.run({ ims, services, params, query, body, upload, lastEventId, agent, header });
+  if (isEventStream(endpoint, answer)) return eventStreamResponse(request, answer);
   if (isDownload(endpoint, answer)) return await downloadResponse(request, answer);
   if (endpoint.status === 201) c.set("record", idOf(answer));
   if (endpoint.status === 204) return new Response(null, { status: 204 });
@@ -132,6 +143,15 @@ async function* emptySource(): AsyncIterable<Uint8Array> {}
 
 function isDownload(endpoint: Endpoint, _answer: unknown): _answer is Download {
   return endpoint.answersBytes !== undefined;
+}
+
+function isEventStream(endpoint: Endpoint, answer: unknown): answer is EventStream {
+  return (
+    endpoint.answersEvents !== undefined &&
+    typeof answer === "object" &&
+    answer !== null &&
+    "events" in answer
+  );
 }
 
 /** Which record a creation made, for the audit. */

@@ -75,6 +75,7 @@ async function run(config: Config): Promise<void> {
     void composition.close();
   });
   const stop = async () => {
+    composition.ims.jobLogs.endFollowing();
     await Promise.all([drain(server), ...loops.map((loop) => loop.stop())]);
     await composition.close();
     telemetry.flush();

@@ -2,7 +2,7 @@ import { ServerResponse } from "node:http";
 import type { Http2Bindings, HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Telemetry } from "../../core/ports/telemetry.ts";
-import { sourceOf } from "../http/stream.ts";
+import { type Source, sourceOf } from "../http/stream.ts";
 
 /**
  * Sends an answer that was made of an iterable without the detour over a web stream: chunks go to the socket as they
@@ -29,16 +29,30 @@ export async function sendDirectly(
 }
 
 /** The source is told at once when whoever asked has gone: it may be waiting for something to say. */
-async function send(outgoing: ServerResponse, source: AsyncIterator<Uint8Array>): Promise<void> {
+async function send(outgoing: ServerResponse, { iterator, stallMs }: Source): Promise<void> {
   try {
     for (;;) {
-      const next = await unlessGone(outgoing, source.next());
+      const next = await unlessGone(outgoing, iterator.next());
       if (next === undefined) return;
       if (next.done === true) return void outgoing.end();
-      if ((await unlessGone(outgoing, written(outgoing, next.value))) !== true) return;
+      if ((await unlessStalled(outgoing, stallMs, written(outgoing, next.value))) !== true) return;
     }
   } finally {
-    await source.return?.();
+    await iterator.return?.();
+  }
+}
+
+/** The same as `unlessGone`; a client that takes nothing for so long is cut off. */
+async function unlessStalled<T>(
+  outgoing: ServerResponse,
+  stallMs: number | undefined,
+  work: Promise<T>,
+): Promise<T | undefined> {
+  const timer = stallMs === undefined ? undefined : setTimeout(() => outgoing.destroy(), stallMs);
+  try {
+    return await unlessGone(outgoing, work);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -81,6 +81,29 @@ export function jobLogsContract(name: string, open: () => Promise<JobLogs>): voi
         expect(await textOf(logs, offset)).toBe(whole.slice(offset));
     });
 
+    it("reads no more than was asked for, across the streams", async () => {
+      const logs = await open();
+      const whole = "first\nsecond\nthird\n";
+      for (const [stream, text] of ["first\n", "second\n", "third\n"].entries())
+        await logs.append(JOB, stream, 0, bytes(text));
+      for (let offset = 0; offset <= whole.length; offset++)
+        for (let length = 0; length <= whole.length + 1; length++) {
+          const read = Buffer.concat(await Array.fromAsync(logs.read(JOB, offset, length)));
+          expect(read.toString()).toBe(whole.slice(offset, offset + length));
+        }
+    });
+
+    it("lists the jobs that have a log", async () => {
+      const logs = await open();
+      expect(await Array.fromAsync(logs.list())).toEqual([]);
+      await logs.append(JOB, 0, 0, bytes("one"));
+      await logs.append(JOB, 1, 0, bytes("two"));
+      await logs.append(OTHER_JOB, 0, 0, bytes("other"));
+      expect((await Array.fromAsync(logs.list())).toSorted()).toEqual([JOB, OTHER_JOB].toSorted());
+      await logs.remove(JOB);
+      expect(await Array.fromAsync(logs.list())).toEqual([OTHER_JOB]);
+    });
+
     it("reads what was added while it was read", async () => {
       const logs = await open();
       const [first, second] = [bytesOf(700_000, 1), bytesOf(300_000, 2)];
@@ -149,13 +172,14 @@ export function jobLogsContract(name: string, open: () => Promise<JobLogs>): voi
     );
 
     it.each([-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY])(
-      "refuses %d as a stream or an offset",
+      "refuses %d as a stream, an offset or a length",
       async (bad) => {
         const logs = await open();
         await expect(logs.append(JOB, bad, 0, bytes("x"))).rejects.toEqual(failsWith("invalid"));
         await expect(logs.append(JOB, 0, bad, bytes("x"))).rejects.toEqual(failsWith("invalid"));
         await expect(logs.size(JOB, bad)).rejects.toEqual(failsWith("invalid"));
         await expect(textOf(logs, bad)).rejects.toEqual(failsWith("invalid"));
+        await expect(Array.fromAsync(logs.read(JOB, 0, bad))).rejects.toEqual(failsWith("invalid"));
       },
     );
   });

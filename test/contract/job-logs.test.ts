@@ -12,7 +12,8 @@ function inTurn(stores: readonly [JobLogs, ...JobLogs[]]): JobLogs {
     append: (jobId, stream, offset, bytes) => next().append(jobId, stream, offset, bytes),
     size: (jobId, stream) => next().size(jobId, stream),
     totalSize: (jobId) => next().totalSize(jobId),
-    read: (jobId, offset) => next().read(jobId, offset),
+    read: (jobId, offset, length) => next().read(jobId, offset, length),
+    list: () => next().list(),
     remove: (jobId) => next().remove(jobId),
   };
 }

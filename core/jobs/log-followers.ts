@@ -1,0 +1,192 @@
+import type { Ports } from "../ports/index.ts";
+import type { JobLogs } from "../ports/job-logs.ts";
+import type { Change, Records } from "../ports/records.ts";
+import { createFollowedLog, type FollowedLog, type JobNews, type LogNews } from "./followed-log.ts";
+
+/** Everybody in this process who follows a job's log. */
+export interface LogFollowers {
+  /**
+   * What the job's log has from a byte position on and what it gets, as soon as it is there, in between what becomes of
+   * the job, and in the end how it ended. Nothing happens before the first step; leaving the iteration frees all of it
+   * at once, also while it waits. Read at the reader's own speed: one that is slow or pauses holds a single piece.
+   */
+  follow(jobId: string, position: number): AsyncIterable<LogNews>;
+  /** Ends every iteration, those that are yet to begin included, without a last word. */
+  close(): void;
+  count(): number;
+  /** The ports as they are, but followers hear at once of what is done through them. */
+  readonly heard: Pick<Ports, "records" | "logs">;
+}
+
+/** What other processes on the same store do is found out so often, once for all followers of a job. */
+const LOOK_MS = 2000;
+
+interface Follower {
+  /** Called when there may be news. */
+  readonly wake: () => void;
+  readonly leave: () => void;
+}
+
+interface Followed {
+  readonly log: FollowedLog;
+  readonly followers: Set<Follower>;
+}
+
+export function createLogFollowers(ports: Pick<Ports, "records" | "logs" | "clock">): LogFollowers {
+  const jobs = new Map<string, Followed>();
+  let closed = false;
+  let looking: AbortController | undefined;
+
+  function enter(jobId: string, follower: Follower): FollowedLog {
+    const followed = jobs.get(jobId) ?? { log: createFollowedLog(ports, jobId), followers: new Set() };
+    jobs.set(jobId, followed);
+    followed.followers.add(follower);
+    if (looking === undefined) void lookNowAndThen((looking = new AbortController()));
+    return followed.log;
+  }
+
+  function leave(jobId: string, follower: Follower): void {
+    const followers = jobs.get(jobId)?.followers;
+    followers?.delete(follower);
+    if (followers?.size === 0) jobs.delete(jobId);
+    if (jobs.size > 0) return;
+    looking?.abort();
+    looking = undefined;
+  }
+
+  function ring(jobId: string, what: "jobChanged" | "logGrew"): void {
+    const followed = jobs.get(jobId);
+    followed?.log[what]();
+    for (const { wake } of followed?.followers ?? []) wake();
+  }
+
+  async function lookNowAndThen({ signal }: AbortController): Promise<void> {
+    while (!signal.aborted) {
+      await ports.clock.sleep(LOOK_MS, signal).catch(() => undefined);
+      for (const jobId of signal.aborted ? [] : jobs.keys()) {
+        jobs.get(jobId)?.log.jobChanged();
+        ring(jobId, "logGrew");
+      }
+    }
+  }
+
+  function follow(jobId: string, position: number): AsyncIterable<LogNews> {
+    const pause = createPause();
+    let left = closed;
+    const follower = {
+      wake: pause.end,
+      leave: () => {
+        left = true;
+        pause.end();
+      },
+    };
+
+    async function* iterate(): AsyncGenerator<LogNews> {
+      if (left || closed) return;
+      const log = enter(jobId, follower);
+      try {
+        yield* news(log, position, pause, () => left);
+      } finally {
+        leave(jobId, follower);
+      }
+    }
+
+    return leavable(iterate(), follower.leave);
+  }
+
+  return {
+    follow,
+    close() {
+      closed = true;
+      for (const { followers } of jobs.values()) for (const follower of followers) follower.leave();
+    },
+    count: () => [...jobs.values()].reduce((sum, { followers }) => sum + followers.size, 0),
+    heard: { records: heardRecords(ports.records, ring), logs: heardLogs(ports.logs, ring) },
+  };
+}
+
+async function* news(
+  log: FollowedLog,
+  from: number,
+  pause: Pause,
+  isLeft: () => boolean,
+): AsyncGenerator<LogNews> {
+  let position = from;
+  let told: JobNews | undefined;
+  while (!isLeft()) {
+    pause.prepare();
+    const job = await log.job();
+    if (job === undefined) return yield { is: "deleted" };
+    if (job.news !== told) yield (told = job.news);
+    const piece = (await log.piece(position)) ?? (job.isComplete ? await log.rest(position) : undefined);
+    if (piece !== undefined) {
+      position = piece.end;
+      yield piece;
+    } else if (job.isComplete) {
+      return yield { is: "end", status: job.news.status, error: job.error, end: position };
+    } else {
+      await pause.wait();
+    }
+  }
+}
+
+/** Waiting that misses nothing that happens after it was prepared. */
+interface Pause {
+  prepare(): void;
+  wait(): Promise<void>;
+  readonly end: () => void;
+}
+
+function createPause(): Pause {
+  let pause = Promise.withResolvers<void>();
+  return {
+    prepare: () => (pause = Promise.withResolvers()),
+    wait: async () => await pause.promise,
+    end: () => pause.resolve(),
+  };
+}
+
+/** A generator that waits hears of its end only when it no longer waits: `leave` has to end its waiting. */
+function leavable<T>(generator: AsyncGenerator<T>, leave: () => void): AsyncIterableIterator<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next: async () => await generator.next(),
+    async return() {
+      leave();
+      return await generator.return(undefined);
+    },
+  };
+}
+
+type Ring = (jobId: string, what: "jobChanged" | "logGrew") => void;
+
+function heardRecords(records: Records, ring: Ring): Records {
+  return {
+    get: async (kind, id) => await records.get(kind, id),
+    list: async (kind, page) => await records.list(kind, page),
+    check: async () => await records.check(),
+    close: async () => await records.close(),
+    async commit(changes) {
+      await records.commit(changes);
+      for (const change of changes) if (concernsFollowers(change)) ring(change.id, "jobChanged");
+    },
+  };
+}
+
+/** An activity is rewritten with every heartbeat; of use to followers is that there is none any more. */
+function concernsFollowers({ kind, op }: Change): boolean {
+  return kind === "job" || (kind === "job-activity" && op === "remove");
+}
+
+function heardLogs(logs: JobLogs, ring: Ring): JobLogs {
+  return {
+    ...logs,
+    async append(jobId, stream, offset, bytes) {
+      const size = await logs.append(jobId, stream, offset, bytes);
+      ring(jobId, "logGrew");
+      return size;
+    },
+  };
+}
