@@ -41,7 +41,7 @@ export function createMemoryJobLogs(): JobLogs {
     },
 
     async *list() {
-      yield* [...logs.keys()];
+      yield* logs.keys();
     },
 
     async remove(jobId) {

@@ -57,7 +57,7 @@ const PIECE_BYTES = 65_536;
 /** Followers that are a little behind are served from so many pieces; others read the stored log again. */
 const KEPT_PIECES = 16;
 
-type FollowPorts = Pick<Ports, "records" | "logs" | "clock">;
+export type FollowPorts = Pick<Ports, "records" | "logs" | "clock">;
 
 export function createFollowedLog(ports: FollowPorts, jobId: string): FollowedLog {
   const pieces = new Map<number, LogPiece>();

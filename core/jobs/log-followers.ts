@@ -1,7 +1,12 @@
 import type { Ports } from "../ports/index.ts";
-import type { JobLogs } from "../ports/job-logs.ts";
-import type { Change, Records } from "../ports/records.ts";
-import { createFollowedLog, type FollowedLog, type JobNews, type LogNews } from "./followed-log.ts";
+import {
+  createFollowedLog,
+  type FollowedLog,
+  type FollowPorts,
+  type JobNews,
+  type LogNews,
+} from "./followed-log.ts";
+import { heardPorts } from "./heard-ports.ts";
 
 /** Everybody in this process who follows a job's log. */
 export interface LogFollowers {
@@ -32,47 +37,13 @@ interface Followed {
   readonly followers: Set<Follower>;
 }
 
-export function createLogFollowers(ports: Pick<Ports, "records" | "logs" | "clock">): LogFollowers {
-  const jobs = new Map<string, Followed>();
+export function createLogFollowers(ports: FollowPorts): LogFollowers {
+  const audience = createAudience(ports);
   let closed = false;
-  let looking: AbortController | undefined;
-
-  function enter(jobId: string, follower: Follower): FollowedLog {
-    const followed = jobs.get(jobId) ?? { log: createFollowedLog(ports, jobId), followers: new Set() };
-    jobs.set(jobId, followed);
-    followed.followers.add(follower);
-    if (looking === undefined) void lookNowAndThen((looking = new AbortController()));
-    return followed.log;
-  }
-
-  function leave(jobId: string, follower: Follower): void {
-    const followers = jobs.get(jobId)?.followers;
-    followers?.delete(follower);
-    if (followers?.size === 0) jobs.delete(jobId);
-    if (jobs.size > 0) return;
-    looking?.abort();
-    looking = undefined;
-  }
-
-  function ring(jobId: string, what: "jobChanged" | "logGrew"): void {
-    const followed = jobs.get(jobId);
-    followed?.log[what]();
-    for (const { wake } of followed?.followers ?? []) wake();
-  }
-
-  async function lookNowAndThen({ signal }: AbortController): Promise<void> {
-    while (!signal.aborted) {
-      await ports.clock.sleep(LOOK_MS, signal).catch(() => undefined);
-      for (const jobId of signal.aborted ? [] : jobs.keys()) {
-        jobs.get(jobId)?.log.jobChanged();
-        ring(jobId, "logGrew");
-      }
-    }
-  }
 
   function follow(jobId: string, position: number): AsyncIterable<LogNews> {
     const pause = createPause();
-    let left = closed;
+    let left = false;
     const follower = {
       wake: pause.end,
       leave: () => {
@@ -82,12 +53,12 @@ export function createLogFollowers(ports: Pick<Ports, "records" | "logs" | "cloc
     };
 
     async function* iterate(): AsyncGenerator<LogNews> {
-      if (left || closed) return;
-      const log = enter(jobId, follower);
+      if (closed) return;
+      const log = audience.enter(jobId, follower);
       try {
         yield* news(log, position, pause, () => left);
       } finally {
-        leave(jobId, follower);
+        audience.leave(jobId, follower);
       }
     }
 
@@ -98,10 +69,59 @@ export function createLogFollowers(ports: Pick<Ports, "records" | "logs" | "cloc
     follow,
     close() {
       closed = true;
-      for (const { followers } of jobs.values()) for (const follower of followers) follower.leave();
+      for (const follower of audience.everybody()) follower.leave();
     },
-    count: () => [...jobs.values()].reduce((sum, { followers }) => sum + followers.size, 0),
-    heard: { records: heardRecords(ports.records, ring), logs: heardLogs(ports.logs, ring) },
+    count: () => audience.everybody().length,
+    heard: heardPorts(ports, audience),
+  };
+}
+
+/** Who follows which job. One look for all of them finds out what other processes did. */
+function createAudience(ports: FollowPorts) {
+  const jobs = new Map<string, Followed>();
+  let looking: AbortController | undefined;
+
+  const wake = ({ followers }: Followed): void => {
+    for (const follower of followers) follower.wake();
+  };
+
+  async function lookNowAndThen({ signal }: AbortController): Promise<void> {
+    while (!signal.aborted) {
+      await ports.clock.sleep(LOOK_MS, signal).catch(() => undefined);
+      for (const followed of signal.aborted ? [] : jobs.values()) {
+        followed.log.jobChanged();
+        followed.log.logGrew();
+        wake(followed);
+      }
+    }
+  }
+
+  const hear = (what: "jobChanged" | "logGrew") => (jobId: string) => {
+    const followed = jobs.get(jobId);
+    if (followed === undefined) return;
+    followed.log[what]();
+    wake(followed);
+  };
+
+  return {
+    enter(jobId: string, follower: Follower): FollowedLog {
+      const followed = jobs.get(jobId) ?? { log: createFollowedLog(ports, jobId), followers: new Set() };
+      jobs.set(jobId, followed);
+      followed.followers.add(follower);
+      if (looking === undefined) void lookNowAndThen((looking = new AbortController()));
+      return followed.log;
+    },
+    leave(jobId: string, follower: Follower): void {
+      const followers = jobs.get(jobId)?.followers;
+      followers?.delete(follower);
+      if (followers?.size === 0) jobs.delete(jobId);
+      if (jobs.size > 0) return;
+      looking?.abort();
+      looking = undefined;
+    },
+    everybody: (): Follower[] => [...jobs.values()].flatMap(({ followers }) => [...followers]),
+    jobChanged: hear("jobChanged"),
+    logGrew: hear("logGrew"),
   };
 }
 
@@ -156,37 +176,6 @@ function leavable<T>(generator: AsyncGenerator<T>, leave: () => void): AsyncIter
     async return() {
       leave();
       return await generator.return(undefined);
-    },
-  };
-}
-
-type Ring = (jobId: string, what: "jobChanged" | "logGrew") => void;
-
-function heardRecords(records: Records, ring: Ring): Records {
-  return {
-    get: async (kind, id) => await records.get(kind, id),
-    list: async (kind, page) => await records.list(kind, page),
-    check: async () => await records.check(),
-    close: async () => await records.close(),
-    async commit(changes) {
-      await records.commit(changes);
-      for (const change of changes) if (concernsFollowers(change)) ring(change.id, "jobChanged");
-    },
-  };
-}
-
-/** An activity is rewritten with every heartbeat; of use to followers is that there is none any more. */
-function concernsFollowers({ kind, op }: Change): boolean {
-  return kind === "job" || (kind === "job-activity" && op === "remove");
-}
-
-function heardLogs(logs: JobLogs, ring: Ring): JobLogs {
-  return {
-    ...logs,
-    async append(jobId, stream, offset, bytes) {
-      const size = await logs.append(jobId, stream, offset, bytes);
-      ring(jobId, "logGrew");
-      return size;
     },
   };
 }

@@ -36,8 +36,7 @@ export function createJobLogReader(
   }
   return {
     open,
-    follow: async (jobId, position) =>
-      followers.follow(jobId, Math.min(position, (await open(jobId)).size)),
+    follow: async (jobId, position) => followers.follow(jobId, Math.min(position, (await open(jobId)).size)),
     endFollowing: () => followers.close(),
     following: () => followers.count(),
   };

@@ -83,7 +83,17 @@ async function handle(c: C, endpoint: Endpoint, options: ServeOptions): Promise<
   const headers: Record<string, string> = {};
   const header = (name: string, value: string) => void (headers[name] = value);
   const lastEventId = request.headers.get("last-event-id") ?? undefined;
-  const answer = await endpoint.run({ ims, services, params, query, body, upload, lastEventId, agent, header });
+  const answer = await endpoint.run({
+    ims,
+    services,
+    params,
+    query,
+    body,
+    upload,
+    lastEventId,
+    agent,
+    header,
+  });
   if (isEventStream(endpoint, answer)) return eventStreamResponse(request, answer);
   if (isDownload(endpoint, answer)) return await downloadResponse(request, answer);
   if (endpoint.status === 201) c.set("record", idOf(answer));

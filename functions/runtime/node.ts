@@ -3,6 +3,7 @@ import process from "node:process";
 import { type Http2Bindings, type HttpBindings, serve as listen, type ServerType } from "@hono/node-server";
 import { plainEnvironment } from "../../adapters/process/environment.ts";
 import { createPinoTelemetry } from "../../adapters/telemetry/pino.ts";
+import type { Telemetry } from "../../core/ports/telemetry.ts";
 import { compose } from "../compose.ts";
 import { type Config, ConfigError, readConfig } from "../config.ts";
 import { ENDPOINTS } from "../endpoints.ts";
@@ -17,6 +18,7 @@ const SETTLE_MS = 2000;
 const HOUSEKEEPING_MS = 60_000;
 /** Requests under way at a stop get so long to finish. */
 const DRAIN_MS = 10_000;
+const IDLE_MS = 50;
 /** Signals within this time are one. */
 const SAME_SIGNAL_MS = 2000;
 
@@ -76,7 +78,7 @@ async function run(config: Config): Promise<void> {
   });
   const stop = async () => {
     composition.ims.jobLogs.endFollowing();
-    await Promise.all([drain(server), ...loops.map((loop) => loop.stop())]);
+    await Promise.all([drain(server, telemetry), ...loops.map((loop) => loop.stop())]);
     await composition.close();
     telemetry.flush();
   };
@@ -110,16 +112,21 @@ function stopOnSignals(stop: () => Promise<void>): void {
     });
 }
 
-async function drain(server: ServerType): Promise<void> {
+async function drain(server: ServerType, telemetry: Telemetry): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
-  if ("closeIdleConnections" in server) server.closeIdleConnections();
-  const timer = setTimeout(() => {
-    if ("closeAllConnections" in server) server.closeAllConnections();
+  if (!("closeIdleConnections" in server)) return await closed;
+  server.closeIdleConnections();
+  // Connections on which a request was under way stay open when it is done: clients like to use them again.
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_MS);
+  const late = setTimeout(() => {
+    telemetry.emit({ event: "requests-cut-off", level: "warn", seconds: DRAIN_MS / 1000 });
+    server.closeAllConnections();
   }, DRAIN_MS);
   await closed;
-  clearTimeout(timer);
+  clearInterval(idle);
+  clearTimeout(late);
 }
 
 function listenProblem(error: NodeJS.ErrnoException, { host, port }: Config): string {

@@ -24,7 +24,8 @@ const Query = v.object({
       firstOf,
       v.metadata({
         pattern: "^\\d{1,15}(?:\\.end)?$",
-        description: "With `follow`: the byte to begin with, or the last event's id. `Last-Event-ID` goes before it",
+        description:
+          "With `follow`: the byte to begin with, or the last event's id. `Last-Event-ID` goes before it",
       }),
     ),
   ),

@@ -1,4 +1,5 @@
 import { get, type IncomingMessage } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import { getRequestListener } from "@hono/node-server";
 import { expect, test } from "vitest";
 import type { TelemetryEvent } from "../../../core/ports/telemetry.ts";
@@ -86,6 +87,37 @@ test("a client that leaves while the source has nothing to say frees it at once"
   const { url } = await serving(() => new Response(streamOf(silent)));
   (await firstAnswer(url)).destroy();
   expect(await freed.promise).toBe("freed");
+});
+
+test("a client that takes nothing for too long is cut off, which frees the source", async () => {
+  const freed = Promise.withResolvers<string>();
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    try {
+      for (;;) yield* lentChunks(16);
+    } finally {
+      freed.resolve("freed");
+    }
+  }
+  const { url, events } = await serving(() => new Response(streamOf(endless(), { stallMs: 50 })));
+  const answer = await firstAnswer(url);
+  const broken = new Promise<unknown>((resolve) => {
+    answer.on("error", resolve);
+  });
+  expect(await freed.promise).toBe("freed");
+  answer.resume();
+  expect(await broken).toMatchObject({ code: "ECONNRESET" });
+  expect(events).toEqual([]);
+});
+
+test("a client that waits for a source with nothing to say is not cut off", async () => {
+  async function* slow(): AsyncGenerator<Uint8Array> {
+    for (let chunk = 0; chunk < 3; chunk += 1) {
+      await delay(60);
+      yield Buffer.from(String(chunk));
+    }
+  }
+  const { url } = await serving(() => new Response(streamOf(slow(), { stallMs: 20 })));
+  expect(await (await fetch(url)).text()).toBe("012");
 });
 
 test("a source that fails breaks the connection, so that nobody takes a part for the whole, and says why", async () => {
