@@ -11,6 +11,7 @@ import { type AgentIdentity, authenticateAgent } from "./jobs/agent-tokens.ts";
 import { type Agents, createAgents } from "./jobs/agents.ts";
 import { createJobs, type Jobs } from "./jobs/jobs.ts";
 import { createLogFollowers } from "./jobs/log-followers.ts";
+import { createLogRetention } from "./jobs/log-retention.ts";
 import { createReconciler, type Reconciler } from "./jobs/reconcile.ts";
 import { createJobLogReader, type JobLogReader } from "./jobs/read-log.ts";
 import { createRemoteBuildNodes, type RemoteBuildNodes } from "./nodes/nodes.ts";
@@ -47,6 +48,8 @@ export interface Ims {
    * wait that was too long. Never throws for one that fails again. Ends early by the signal.
    */
   settle(signal?: AbortSignal): Promise<void>;
+  /** Removes logs whose time is over, and those that a crash left of deleted jobs. Ends early by the signal. */
+  removeOldLogs(signal?: AbortSignal): Promise<void>;
   /** Finishes what a crash left half done: pending object moves, uploads that nobody will complete. */
   recover(signal?: AbortSignal): Promise<void>;
 }
@@ -80,6 +83,7 @@ export function createIms(given: Ports, settings: Settings, wake: () => void = (
     async checkStorage() {
       await Promise.all([ports.records.check(), ports.artifacts.check()]);
     },
+    removeOldLogs: createLogRetention(ports, settings.jobs.logRetentionDays),
     settle: (signal) => journals.settleAll(signal),
     async recover(signal) {
       await journals.settleAll(signal);

@@ -30,6 +30,10 @@ export interface Settings {
     readonly idleWarningSeconds: number;
     readonly repositoryWaitSeconds: number;
     readonly recipeLimits: { readonly maxBytes: number; readonly maxEntries: number };
+    /** Of a job's log, in bytes: what all of its agents' programs may print. */
+    readonly maxLogBytes: number;
+    /** A log goes so many days after its job has ended; 0: with the job only. */
+    readonly logRetentionDays: number;
     readonly pack: PackOptions;
     /** How long an agent's signed URL lasts. */
     readonly signedUrlSeconds: number;

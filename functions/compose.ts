@@ -148,6 +148,7 @@ async function tidy(
   for (const [what, work] of [
     ["recover", () => ims.recover(ending)],
     ["leftovers", () => ims.reconciler.sweep()],
+    ["logs", () => ims.removeOldLogs(ending)],
     ["files", sweepFiles],
   ] as const)
     await told(telemetry, what, work());

@@ -128,6 +128,8 @@ const Environment = v.object({
   IMS_MAX_ARCHIVE_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(1024 ** 3)),
   IMS_MAX_ARTIFACT_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(1024 ** 4)),
   IMS_MAX_RECIPE_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(4 * 1024 ** 3)),
+  IMS_MAX_LOG_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(256 * 1024 ** 2)),
+  IMS_LOG_RETENTION_DAYS: v.optional(wholeNumber(0, 36_500), "90"),
   IMS_SQUASHFS_COMPRESSION: v.optional(words(SQUASHFS_COMPRESSIONS), "zstd"),
   IMS_SQUASHFS_LEVEL: v.optional(wholeNumber(1, 22)),
   IMS_SQUASHFS_PROCESSORS: v.optional(wholeNumber(1, 4096)),
@@ -294,6 +296,8 @@ function jobSettings(env: Environment, arch: string): Settings["jobs"] {
     idleWarningSeconds: env.IMS_IDLE_WARNING_SECONDS,
     repositoryWaitSeconds: env.IMS_REPO_WAIT_SECONDS,
     recipeLimits: { maxBytes: env.IMS_MAX_RECIPE_BYTES, maxEntries: RECIPE_ENTRIES },
+    maxLogBytes: env.IMS_MAX_LOG_BYTES,
+    logRetentionDays: env.IMS_LOG_RETENTION_DAYS,
     pack: {
       compression: env.IMS_SQUASHFS_COMPRESSION,
       ...packLevel(env),

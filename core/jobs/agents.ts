@@ -15,6 +15,7 @@ import { heartbeat } from "./activities.ts";
 import { finishImage } from "./finish-image.ts";
 import type { Job } from "./job.ts";
 import { failJob } from "./job-endings.ts";
+import { appendWithin } from "./log-bound.ts";
 import { isLogOpen } from "./log-life.ts";
 import { createPlan } from "./make-plan.ts";
 import type { Plan } from "./plan.ts";
@@ -28,7 +29,7 @@ import { reported } from "./transitions.ts";
 export interface Agents {
   plan(agent: AgentIdentity): Promise<Plan>;
   report(agent: AgentIdentity, report: AgentReport): Promise<void>;
-  /** Appends to this attempt's log and answers its size. @throws `conflict` for a gap. */
+  /** Appends to this attempt's log, within the log's limit, and answers its size. @throws `conflict` for a gap. */
   appendLog(agent: AgentIdentity, offset: number, bytes: Uint8Array): Promise<number>;
   logSize(agent: AgentIdentity): Promise<number>;
   uploadTarget(agent: AgentIdentity, part: ImagePart): Promise<UploadTarget>;
@@ -64,7 +65,7 @@ export function createAgents(ports: CorePorts, settings: Settings, wake: () => v
     async appendLog(agent, offset, bytes) {
       const { job, activity } = await current(agent);
       if (!isLogOpen(job.value, activity?.value, clock.now())) throw gone();
-      return await logs.append(agent.jobId, agent.attempt, offset, bytes);
+      return await appendWithin(logs, settings.jobs.maxLogBytes, agent, offset, bytes);
     },
     async logSize(agent) {
       await current(agent);

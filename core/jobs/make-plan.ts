@@ -86,6 +86,7 @@ export function createPlan(job: Job, attempt: number, download: Download, settin
     arch: job.arch,
     build_env_size: job.build_env_size,
     heartbeat_seconds: settings.jobs.heartbeatSeconds,
+    log_bytes: settings.jobs.maxLogBytes,
     steps,
   };
 }

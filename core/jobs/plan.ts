@@ -74,6 +74,8 @@ export const Plan = v.object({
   build_env_size: v.number(),
   /** The agent reports at least this often, in seconds. */
   heartbeat_seconds: v.number(),
+  /** What programs print is left out of the log from this size on; absent: the agent's own limit. */
+  log_bytes: v.optional(v.number()),
   steps: v.array(Step),
 });
 export type Plan = v.InferOutput<typeof Plan>;

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceClient } from "./service-client.ts";
 
-const FLUSH_MILLISECONDS = 250;
+/** Who follows the log sees a line at once, but for those of the same moment; more of them go together. */
+const MOMENT_MILLISECONDS = 5;
+const FLUSH_MILLISECONDS = 150;
 const FLUSH_BYTES = 65_536;
 /** Sent at once when the service was away and there is more. */
 const CHUNK_BYTES = 262_144;
@@ -24,6 +26,8 @@ export interface JobLog {
   readonly line: (text: string) => void;
   /** The same for the agent's own words, which still find room when a talkative program used up the log. */
   readonly note: (text: string) => void;
+  /** The log ends at so many bytes, but for the agent's own words. */
+  readonly limit: (maxBytes: number) => void;
   /** Resolves when everything is with the service, or after so many milliseconds. */
   drain(limit: number): Promise<void>;
 }
@@ -33,7 +37,7 @@ export interface LogShipperConfig {
   readonly service: Pick<ServiceClient, "appendLog" | "logSize">;
   /** Makes a line fit for users. */
   readonly clean: (line: string) => string;
-  /** The log ends there, but for the agent's own words. */
+  /** The log ends there, but for the agent's own words, until `limit` says otherwise. */
   readonly maxBytes: number;
   /** Told once when the log cannot be shipped any more; the job goes on. */
   readonly onBroken: (error: unknown) => void;
@@ -43,20 +47,26 @@ export interface LogShipperConfig {
 export function createLogShipper(config: LogShipperConfig): JobLog {
   const { spool, clean } = config;
   const shipping = createShipping(config);
+  let { maxBytes } = config;
   let pending: Buffer[] = [];
   let pendingBytes = 0;
   let full = false;
   let timer: NodeJS.Timeout | undefined;
+  let flushed = Number.NEGATIVE_INFINITY;
 
   const flush = (): void => {
     clearTimeout(timer);
     timer = undefined;
     if (pendingBytes === 0) return;
+    flushed = performance.now();
     spool.append(Buffer.concat(pending, pendingBytes));
     pending = [];
     pendingBytes = 0;
     void shipping.start();
   };
+
+  const untilNextFlush = (): number =>
+    Math.max(MOMENT_MILLISECONDS, flushed + FLUSH_MILLISECONDS - performance.now());
 
   const write = (text: string): void => {
     for (const line of text.split("\n")) {
@@ -65,17 +75,18 @@ export function createLogShipper(config: LogShipperConfig): JobLog {
       pendingBytes += bytes.length;
     }
     if (pendingBytes >= FLUSH_BYTES) flush();
-    else timer ??= setTimeout(flush, FLUSH_MILLISECONDS);
+    else timer ??= setTimeout(flush, untilNextFlush());
   };
 
   return {
     note: write,
+    limit: (bytes) => (maxBytes = bytes),
     line: (text) => {
       if (full) return;
-      full = spool.size() + pendingBytes + Buffer.byteLength(text) > config.maxBytes;
+      full = spool.size() + pendingBytes + Buffer.byteLength(text) > maxBytes;
       write(
         full
-          ? `The log is longer than ${config.maxBytes} bytes: what programs print is left out from here on.`
+          ? `The log is longer than ${maxBytes} bytes: what programs print is left out from here on.`
           : text,
       );
     },

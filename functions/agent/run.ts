@@ -37,7 +37,9 @@ export interface AgentParts {
  */
 export async function runPlan(parts: AgentParts): Promise<void> {
   try {
-    await carryOutPlan(parts, await fetchPlan(parts));
+    const plan = await fetchPlan(parts);
+    if (plan.log_bytes !== undefined) parts.log.limit(plan.log_bytes);
+    await carryOutPlan(parts, plan);
   } catch (error) {
     parts.signal.throwIfAborted();
     await tellFailure(parts, error);

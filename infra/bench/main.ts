@@ -1,18 +1,20 @@
-// Measures what users wait for, as ratios within one run: npm run bench [-- start transfer job]
+// Measures what users wait for, as ratios within one run: npm run bench [-- start transfer logs job]
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { benchJob } from "./job.ts";
+import { benchLogs } from "./logs.ts";
 import { benchStart } from "./start.ts";
 import { benchTransfer } from "./transfer.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = path.join(root, "bench-results");
 
-const HELP = `npm run bench [-- start] [-- transfer] [-- job]
+const HELP = `npm run bench [-- start] [-- transfer] [-- logs] [-- job]
 
 start     service start to first answered request, against an empty Node program that listens
 transfer  upload and download of 2 GiB through the API on local files, against cp and sync
+logs      a build's line to 50 followers, and the service's processor time for 100 MiB of log in an hour
 job       time of a whole build job, against kiwi and mksquashfs alone (needs the build tools, root, minutes)
 
 Without names all of them run. Results are printed and written to bench-results/.
@@ -21,6 +23,7 @@ Without names all of them run. Results are printed and written to bench-results/
 const BENCHES = {
   start: () => benchStart(root),
   transfer: () => benchTransfer(root, folder),
+  logs: () => benchLogs(root, folder),
   job: () => benchJob(root, folder),
 };
 

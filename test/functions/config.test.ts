@@ -97,6 +97,18 @@ describe("the configuration", () => {
     },
   );
 
+  it("keeps logs for 90 days and 256 MiB of each, unless told otherwise", () => {
+    expect(readConfig({}, "x64").settings.jobs).toMatchObject({
+      maxLogBytes: 268_435_456,
+      logRetentionDays: 90,
+    });
+    const told = readConfig({ IMS_MAX_LOG_BYTES: "1000", IMS_LOG_RETENTION_DAYS: "0" }, "x64");
+    expect(told.settings.jobs).toMatchObject({ maxLogBytes: 1000, logRetentionDays: 0 });
+    expect(() => readConfig({ IMS_MAX_LOG_BYTES: "0", IMS_LOG_RETENTION_DAYS: "-1" }, "x64")).toThrow(
+      /IMS_MAX_LOG_BYTES is less than 1\n.*IMS_LOG_RETENTION_DAYS is not a whole number/u,
+    );
+  });
+
   it("hands to agents what concerns them and nothing else", () => {
     const { agentEnv } = readConfig({ IMS_KIWI: "/opt/kiwi-ng", IMS_TOKEN: "secret" }, "arm64");
     expect(agentEnv).toEqual({ IMS_KIWI: "/opt/kiwi-ng" });

@@ -55,7 +55,11 @@ export interface AgentBench {
 
 /** An agent with steps made up by the test, before a stub of the service; everything between them is real. */
 export async function createAgentBench(config: AgentBenchConfig = {}): Promise<AgentBench> {
-  const plan = planOf(STEPS, config.heartbeat);
+  const { heartbeat, maxLogBytes } = config;
+  const plan = {
+    ...planOf(STEPS, heartbeat),
+    ...(maxLogBytes === undefined ? {} : { log_bytes: maxLogBytes }),
+  };
   const service = await startStubService(plan);
   const workFolder = await realpath(await mkdtemp(join(tmpdir(), "agent-")));
   const abort = new AbortController();
@@ -79,12 +83,11 @@ export async function createAgentBench(config: AgentBenchConfig = {}): Promise<A
   });
   const complain = (text: string): number => complaints.push(text);
   const spool = createSpool(join(workFolder, "agent.log"));
-  const maxBytes = config.maxLogBytes ?? 2 ** 28;
   const log = createLogShipper({
     spool,
     service: client,
     clean,
-    maxBytes,
+    maxBytes: 2 ** 28,
     onBroken: (error) => complain(String(error)),
   });
   const run = createRunCommand({ env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" }, onLine: log.line });

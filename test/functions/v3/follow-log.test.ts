@@ -1,6 +1,9 @@
+import { getRequestListener } from "@hono/node-server";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createMemoryJobLogs } from "../../../adapters/job-logs/memory.ts";
+import { sendDirectly } from "../../../functions/runtime/outgoing.ts";
 import { createFollower } from "../../support/event-stream.ts";
+import { httpServer } from "../../support/http-server.ts";
 import { createTestService, type TestService } from "../../support/ims.ts";
 import { agentOf, jobRequest } from "../../support/job-requests.ts";
 import { createManualClock } from "../../support/manual-clock.ts";
@@ -320,6 +323,28 @@ describe("many followers of one job", () => {
     await last?.until(() => last.log() === "line\n");
     await last?.leave();
     expect(following()).toBe(0);
+  });
+
+  it("leave nothing behind when their connections break off, also while there is nothing to say", async () => {
+    const listener = getRequestListener(async ({ url }: Request, env: Parameters<typeof sendDirectly>[1]) =>
+      sendDirectly(
+        await service.app.request(url.replace(/^https?:\/\/[^/]+/u, "")),
+        env,
+        service.ports.telemetry,
+      ),
+    );
+    const url = await httpServer((incoming, outgoing) => void listener(incoming, outgoing));
+    const connections = Array.from({ length: MANY }, () => new AbortController());
+    await Promise.all(
+      connections.map(async ({ signal }) => {
+        const { body } = await fetch(url + address(), { signal });
+        const follower = createFollower(body);
+        await follower.until(() => follower.progress().length === 1);
+      }),
+    );
+    expect(following()).toBe(MANY);
+    for (const connection of connections) connection.abort();
+    await vi.waitFor(() => expect(following()).toBe(0));
   });
 
   it("are let go when the service stops, without a last word, and later ones at once", async () => {
