@@ -74,8 +74,9 @@ async function append(file: string, offset: number, bytes: Uint8Array): Promise<
   try {
     const { size } = await handle.stat();
     if (offset > size) throw gap(size, offset);
-    await writeAll(handle, bytes.subarray(size - offset), size);
-    return (await handle.stat()).size;
+    const fresh = bytes.subarray(size - offset);
+    await writeAll(handle, fresh, size);
+    return size + fresh.length;
   } finally {
     await handle.close();
   }

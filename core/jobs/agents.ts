@@ -17,6 +17,7 @@ import type { Job } from "./job.ts";
 import { failJob } from "./job-endings.ts";
 import { appendWithin } from "./log-bound.ts";
 import { isLogOpen } from "./log-life.ts";
+import { createLogStarts } from "./log-starts.ts";
 import { createPlan } from "./make-plan.ts";
 import type { Plan } from "./plan.ts";
 import { recipeDownload } from "./recipe-download.ts";
@@ -41,6 +42,7 @@ export interface Agents {
 export function createAgents(ports: CorePorts, settings: Settings, wake: () => void): Agents {
   const { records, artifacts, logs, clock } = ports;
 
+  const starts = createLogStarts(logs);
   const { current, working } = createAgentGuard(records);
 
   async function report(agent: AgentIdentity, message: AgentReport): Promise<void> {
@@ -65,7 +67,7 @@ export function createAgents(ports: CorePorts, settings: Settings, wake: () => v
     async appendLog(agent, offset, bytes) {
       const { job, activity } = await current(agent);
       if (!isLogOpen(job.value, activity?.value, clock.now())) throw gone();
-      return await appendWithin(logs, settings.jobs.maxLogBytes, agent, offset, bytes);
+      return await appendWithin({ logs, starts }, settings.jobs.maxLogBytes, agent, offset, bytes);
     },
     async logSize(agent) {
       await current(agent);

@@ -1,5 +1,7 @@
 import type { Ports } from "../ports/index.ts";
+import type { Appended } from "./heard-ports.ts";
 import { isLogOpen } from "./log-life.ts";
+import { createLogStarts } from "./log-starts.ts";
 import type { JobFailure } from "./failure.ts";
 import type { JobStatus } from "./status.ts";
 
@@ -49,7 +51,8 @@ export interface FollowedLog {
   rest(position: number): Promise<LogPiece | undefined>;
   /** What was read of the job, or of the log's end, may be true no longer. */
   readonly jobChanged: () => void;
-  readonly logGrew: () => void;
+  /** What was appended need not be read, when it is known. */
+  readonly logGrew: (appended?: Appended) => void;
 }
 
 /** So much is read at once and held for each follower. */
@@ -64,6 +67,7 @@ export function createFollowedLog(ports: FollowPorts, jobId: string): FollowedLo
   const reading = new Map<number, Promise<LogPiece | undefined>>();
   let job: Promise<FollowedJob | undefined> | undefined;
   let last: FollowedJob | undefined;
+  const tip = createTip(ports, jobId);
 
   async function readJob(): Promise<FollowedJob | undefined> {
     const found = await readFollowedJob(ports, jobId);
@@ -72,8 +76,8 @@ export function createFollowedLog(ports: FollowPorts, jobId: string): FollowedLo
     return last;
   }
 
-  async function read(position: number): Promise<LogPiece | undefined> {
-    const bytes = wholeLines(await readBytes(ports, jobId, position));
+  function keep(position: number, read: Uint8Array): LogPiece | undefined {
+    const bytes = wholeLines(read);
     if (bytes === undefined) return undefined;
     const piece: LogPiece = { is: "log", bytes, end: position + bytes.length };
     pieces.set(position, piece);
@@ -81,6 +85,9 @@ export function createFollowedLog(ports: FollowPorts, jobId: string): FollowedLo
     if (pieces.size > KEPT_PIECES && oldest !== undefined) pieces.delete(oldest);
     return piece;
   }
+
+  const read = async (position: number): Promise<LogPiece | undefined> =>
+    keep(position, await readBytes(ports, jobId, position));
 
   return {
     job: async () => await (job ??= remembered(readJob(), () => (job = undefined))),
@@ -99,7 +106,35 @@ export function createFollowedLog(ports: FollowPorts, jobId: string): FollowedLo
       return bytes.length === 0 ? undefined : { is: "log", bytes, end: position + bytes.length };
     },
     jobChanged: () => (job = undefined),
-    logGrew: () => reading.clear(),
+    logGrew(appended) {
+      reading.clear();
+      const position = appended === undefined ? undefined : tip(appended);
+      if (appended !== undefined && position !== undefined) keep(position, appended.bytes);
+    },
+  };
+}
+
+/**
+ * Tells where in the whole log the bytes of an append begin, if they are just what came after the one before it and no
+ * more than a piece.
+ */
+function createTip(ports: FollowPorts, jobId: string): (appended: Appended) => number | undefined {
+  const starts = createLogStarts(ports.logs);
+  let latest: Appended | undefined;
+  let start: number | undefined;
+  return (appended) => {
+    const before = latest;
+    latest = appended;
+    const { stream, offset, bytes, size } = appended;
+    if (before?.stream !== stream) {
+      start = undefined;
+      starts(jobId, stream).then(
+        (found) => void (latest?.stream === stream && (start = found)),
+        () => (latest = undefined),
+      );
+    }
+    const isNext = before?.stream === stream && before.size === offset && offset + bytes.length === size;
+    return isNext && start !== undefined && bytes.length <= PIECE_BYTES ? start + offset : undefined;
   };
 }
 

@@ -5,7 +5,15 @@ import type { Change, Records } from "../ports/records.ts";
 /** Told of a job, by its id, about which followers of its log should look again. */
 export interface Listeners {
   readonly jobChanged: (jobId: string) => void;
-  readonly logGrew: (jobId: string) => void;
+  readonly logGrew: (jobId: string, appended: Appended) => void;
+}
+
+/** What was appended to a stream, and its size since. */
+export interface Appended {
+  readonly stream: number;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  readonly size: number;
 }
 
 /** The ports as they are, but listeners hear at once of what is done through them. */
@@ -39,7 +47,7 @@ function heardLogs(logs: JobLogs, { logGrew }: Listeners): JobLogs {
     ...logs,
     async append(jobId, stream, offset, bytes) {
       const size = await logs.append(jobId, stream, offset, bytes);
-      logGrew(jobId);
+      logGrew(jobId, { stream, offset, bytes, size });
       return size;
     },
   };

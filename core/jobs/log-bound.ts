@@ -1,5 +1,6 @@
 import type { JobLogs } from "../ports/job-logs.ts";
 import type { AgentIdentity } from "./agent-tokens.ts";
+import type { LogStarts } from "./log-starts.ts";
 
 /** Beyond the limit, for the agent's own words: an agent keeps to the limit by itself, and then says how the job ended. */
 const OWN_WORDS_BYTES = 1_048_576;
@@ -9,19 +10,15 @@ const OWN_WORDS_BYTES = 1_048_576;
  * bound; then the log ends with a line that says so. What comes after is taken for stored, so that the agent goes on.
  */
 export async function appendWithin(
-  logs: JobLogs,
+  { logs, starts }: { readonly logs: JobLogs; readonly starts: LogStarts },
   maxBytes: number,
   { jobId, attempt }: AgentIdentity,
   offset: number,
   bytes: Uint8Array,
 ): Promise<number> {
-  const room = maxBytes + OWN_WORDS_BYTES - (await logs.totalSize(jobId));
+  const room = maxBytes + OWN_WORDS_BYTES - (await starts(jobId, attempt)) - offset;
   if (bytes.length <= room) return await logs.append(jobId, attempt, offset, bytes);
-  if (room <= 0) return offset + bytes.length;
-  const stored = await logs.size(jobId, attempt);
-  const end = stored + room - offset;
-  if (bytes.length <= end) return await logs.append(jobId, attempt, offset, bytes);
-  await logs.append(jobId, attempt, offset, ended(bytes, end, maxBytes));
+  if (room > 0) await logs.append(jobId, attempt, offset, ended(bytes, room, maxBytes));
   return offset + bytes.length;
 }
 

@@ -6,7 +6,7 @@ import {
   type JobNews,
   type LogNews,
 } from "./followed-log.ts";
-import { heardPorts } from "./heard-ports.ts";
+import { type Appended, heardPorts } from "./heard-ports.ts";
 
 /** Everybody in this process who follows a job's log. */
 export interface LogFollowers {
@@ -96,12 +96,12 @@ function createAudience(ports: FollowPorts) {
     }
   }
 
-  const hear = (what: "jobChanged" | "logGrew") => (jobId: string) => {
+  function tell(jobId: string, what: (log: FollowedLog) => void): void {
     const followed = jobs.get(jobId);
     if (followed === undefined) return;
-    followed.log[what]();
+    what(followed.log);
     wake(followed);
-  };
+  }
 
   return {
     enter(jobId: string, follower: Follower): FollowedLog {
@@ -120,8 +120,8 @@ function createAudience(ports: FollowPorts) {
       looking = undefined;
     },
     everybody: (): Follower[] => [...jobs.values()].flatMap(({ followers }) => [...followers]),
-    jobChanged: hear("jobChanged"),
-    logGrew: hear("logGrew"),
+    jobChanged: (jobId: string) => tell(jobId, (log) => log.jobChanged()),
+    logGrew: (jobId: string, appended: Appended) => tell(jobId, (log) => log.logGrew(appended)),
   };
 }
 
