@@ -1,14 +1,11 @@
+import { createKeyHider, hiderOf, hideSecrets } from "./secrets.ts";
+
 const LONGEST_LINE_BYTES = 8192;
 
 /** Colours and cursor movements of terminals. */
 // oxlint-disable-next-line no-control-regex -- escape sequences begin with a control character
 const ESCAPES = /\u001B(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001B]*(?:\u0007|\u001B\\)?|[@-Z\\-_])/gu;
 const CONTROLS = /(?!\t)\p{Cc}/gu;
-/** Of signed URLs, ours and S3's. */
-const SIGNATURES = /((?:signature|security-token|x-amz-credential)=)[^\s&"'<>]+/giu;
-/** Of a repository's address. */
-const URL_PASSWORDS = /(:\/\/[^/\s:@"']{0,256}:)[^/\s@"']{1,256}@/gu;
-
 function cut(line: string): string {
   const size = Buffer.byteLength(line);
   if (size <= LONGEST_LINE_BYTES) return line;
@@ -19,14 +16,28 @@ function cut(line: string): string {
   return `${bytes.toString("utf8", 0, end)} [${size - end} more bytes]`;
 }
 
-/** Makes any text fit to be shown to the job's user: no secrets, no control characters but tabs, lines of 8 KiB. */
-export function createLogText(token: string): (line: string) => string {
-  return (line) => {
-    const plain = line.replaceAll(ESCAPES, "").replaceAll(CONTROLS, "").toWellFormed();
-    const hidden = plain
-      .replaceAll(token, "[redacted]")
-      .replaceAll(SIGNATURES, "$1[redacted]")
-      .replaceAll(URL_PASSWORDS, "$1[redacted]@");
-    return cut(hidden);
+export interface LogText {
+  /** Makes any text fit to be shown to the job's user: no secrets, no control characters but tabs, lines of 8 KiB. */
+  readonly clean: (text: string) => string;
+  /** The same for one line of the log after the other: a secret may go over several. */
+  readonly line: (line: string) => string;
+  /** From now on these values are secrets too. */
+  readonly hide: (values: readonly string[]) => void;
+}
+
+export function createLogText(token: string): LogText {
+  let secrets = [token];
+  let hideValues = hiderOf(secrets);
+  const hideKey = createKeyHider();
+  const plain = (text: string): string =>
+    text.replaceAll(ESCAPES, "").replaceAll(CONTROLS, "").toWellFormed();
+  const clean = (text: string): string => cut(hideSecrets(hideValues(plain(text))));
+  return {
+    clean,
+    line: (line) => clean(hideKey(plain(line))),
+    hide: (values) => {
+      secrets = [...secrets, ...values];
+      hideValues = hiderOf(secrets);
+    },
   };
 }

@@ -17,6 +17,7 @@ import { createLogShipper } from "./log-shipper.ts";
 import { createLogText } from "./log-text.ts";
 import { runPlan } from "./run.ts";
 import { createServiceClient } from "./service-client.ts";
+import { secretValues } from "./secrets.ts";
 import { SettingsError, readSettings, readToken } from "./settings.ts";
 import type { AgentSettings } from "./settings.ts";
 import type { RunCommand, StepContext } from "./step.ts";
@@ -71,13 +72,14 @@ async function work(settings: AgentSettings, { token, abort, lacks }: Surroundin
   const end = (ending: AgentEnding): void => abort.abort(ending);
   const { signal } = abort;
   endOnSignals(end);
-  const clean = createLogText(token);
+  const { clean, hide, line } = createLogText(token);
+  hide(secretValues(childEnvironment(settings)));
   const service = createServiceClient({ serviceUrl, jobId, token, patience, signal, end });
   const spool = createSpool(join(workFolder, "agent.log"));
   const onBroken = (error: unknown): void => {
     if (!(error instanceof AgentEnding)) complain(`The log is cut off: ${clean(String(error))}`);
   };
-  const log = createLogShipper({ spool, service, clean, maxBytes: LOG_BYTES, onBroken });
+  const log = createLogShipper({ spool, service, clean: line, maxBytes: LOG_BYTES, onBroken });
   for (const lack of lacks) log.note(`This job runs without ${lack}.`);
   const run = createRunCommand({ env: childEnvironment(settings), onLine: log.line });
   const tools = createAgentTools(run, programs);
@@ -85,7 +87,7 @@ async function work(settings: AgentSettings, { token, abort, lacks }: Surroundin
     if (step.do === "build-with-kiwi") await separateFromMachine(context);
     await carryOutStep(context, step);
   };
-  await runPlan({ jobId, workFolder, service, log, clean, run, tools, carryOut, signal, complain });
+  await runPlan({ jobId, workFolder, service, log, clean, hide, run, tools, carryOut, signal, complain });
 }
 
 /** kiwi uses the machine's package database, which has room for one build at a time. */

@@ -7,6 +7,7 @@ import { AgentEnding } from "./ending.ts";
 import { withDiskUse } from "./disk-report.ts";
 import { failureOf } from "./failure.ts";
 import type { JobLog } from "./log-shipper.ts";
+import { secretValues } from "./secrets.ts";
 import { createReporter } from "./reporter.ts";
 import type { Reporter } from "./reporter.ts";
 import type { ServiceClient } from "./service-client.ts";
@@ -22,6 +23,8 @@ export interface AgentParts {
   readonly log: JobLog;
   /** Makes a text fit for users: no secrets, no control characters. */
   readonly clean: (text: string) => string;
+  /** Makes these values secrets. */
+  readonly hide: (values: readonly string[]) => void;
   readonly run: RunCommand;
   readonly tools: AgentTools;
   readonly carryOut: (context: StepContext, step: Step) => Promise<void>;
@@ -38,6 +41,8 @@ export interface AgentParts {
 export async function runPlan(parts: AgentParts): Promise<void> {
   try {
     const plan = await fetchPlan(parts);
+    for (const step of plan.steps)
+      if (step.do === "render-templates") parts.hide(secretValues(step.variables));
     if (plan.log_bytes !== undefined) parts.log.limit(plan.log_bytes);
     await carryOutPlan(parts, plan);
   } catch (error) {

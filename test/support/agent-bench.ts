@@ -70,7 +70,7 @@ export async function createAgentBench(config: AgentBenchConfig = {}): Promise<A
     await rm(workFolder, { recursive: true, force: true });
   });
 
-  const clean = createLogText(TOKEN);
+  const { clean, hide, line } = createLogText(TOKEN);
   const { signal } = abort;
   const client = createServiceClient({
     serviceUrl: service.url,
@@ -86,7 +86,7 @@ export async function createAgentBench(config: AgentBenchConfig = {}): Promise<A
   const log = createLogShipper({
     spool,
     service: client,
-    clean,
+    clean: line,
     maxBytes: 2 ** 28,
     onBroken: (error) => complain(String(error)),
   });
@@ -108,6 +108,7 @@ export async function createAgentBench(config: AgentBenchConfig = {}): Promise<A
         service: client,
         log,
         clean,
+        hide,
         run,
         tools,
         carryOut,
