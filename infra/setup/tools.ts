@@ -42,6 +42,8 @@ const BOOT: Readonly<Record<string, Tool>> = {
 const TEST: readonly Tool[] = [
   program("setfattr", "attr", "attr", "attr"),
   program("setcap", "libcap2-bin", "libcap", "libcap-progs"),
+  program("setfacl", "acl", "acl", "acl"),
+  program("rpmbuild", "rpm", "rpm-build", "rpm-build"),
 ];
 
 /** Debian's Python comes without what makes environments. */

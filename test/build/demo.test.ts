@@ -50,6 +50,7 @@ describe("the demo", () => {
     expect(text).toMatch(/^\[\d+:\d\d\] packaging_artifacts$/mu);
     expect(text).toMatch(/^\[\d+:\d\d\] success$/mu);
     expect(text).toMatch(/^ {2}rootfs +\d+\.\d MiB {2}md5 {4}[0-9a-f]{32}$/mu);
+    expect(text).toMatch(/^ {2}packages +\d+\.\d KiB {2}md5 {4}[0-9a-f]{32}$/mu);
     expect(text).toMatch(/^The image greeted: IMS-BOOT-OK debian-minimal \S+/mu);
     expect(await leftovers()).toEqual([]);
   });

@@ -2,8 +2,8 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { ArchiveEntry } from "../support/archives.ts";
-import { archiveBytes, ended, get, nothingLeft, postJob } from "../support/road.ts";
-import { type ServiceProcess, startService } from "../support/service-process.ts";
+import { archiveBytes, ended, get, nothingLeft, post, postJob } from "../support/road.ts";
+import { type ServiceProcess, startService, until } from "../support/service-process.ts";
 
 const sample = join(import.meta.dirname, "../../infra/recipes/packer-tree");
 
@@ -76,6 +76,11 @@ describe("a packer recipe, built by packer itself", () => {
       expect(await text(service, job.resultant_image_id, "kernel")).toBe("kernel\n");
       expect(await text(service, job.resultant_image_id, "boot_parameters")).toBe("console=ttyS0\n");
       expect(log).toContain("Building with packer 1.");
+      const image = await get(service, `/v3/images/${job.resultant_image_id}`);
+      expect(image.provenance).toMatchObject({
+        recipe: { recipe_type: "packer" },
+        builder: { name: "packer", version: expect.stringMatching(/^1\./u) },
+      });
     }
     expect(await get(service, "/v3/images")).toHaveLength(2);
     await nothingLeft(service);
@@ -132,6 +137,20 @@ describe("a packer recipe, built by packer itself", () => {
     const service = await started();
     const { job } = await jobOf(service, entries);
     expect(job).toMatchObject({ status: "error", error: { phase: "building_image", ...error } });
+    await nothingLeft(service);
+  });
+
+  it("ends with everything that its scripts started when the job is cancelled", async () => {
+    const service = await started();
+    const archive = await archiveBytes(
+      script("setsid sh -c 'trap \"\" TERM HUP; sleep 600' >/dev/null 2>&1 &", "echo at it", "sleep 600"),
+    );
+    const id = await postJob(service, archive, { recipe_type: "packer" });
+    await until("the script runs", async () => {
+      const log = await (await service.fetch(`/v3/jobs/${id}/log`)).text();
+      return log.includes("at it") ? log : undefined;
+    });
+    expect(await post(service, `/v3/jobs/${id}/cancel`)).toMatchObject({ error: { code: "cancelled" } });
     await nothingLeft(service);
   });
 

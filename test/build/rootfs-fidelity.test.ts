@@ -16,6 +16,7 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { createRootArchives } from "../../adapters/archive/root-archive.ts";
 import { createSquashfs } from "../../adapters/package/squashfs.ts";
 import { plainEnvironment } from "../../adapters/process/environment.ts";
 import { createRunCommand } from "../../adapters/process/spawn.ts";
@@ -106,6 +107,40 @@ async function facts(path: string) {
   const { mode, uid, gid, rdev, nlink, size, mtimeMs } = await lstat(path);
   return { mode, uid, gid, rdev, nlink, size, mtime: Math.floor(mtimeMs / 1000) };
 }
+
+describe("a root archive that a build leaves", () => {
+  it("is unpacked to what was packed: owners, modes, times, links, devices, holes, capabilities, ACLs", async () => {
+    const base = await scratchFolder();
+    const [root, out] = [join(base, "root"), join(base, "out")];
+    await mkdir(root);
+    await makeTree(root);
+    await call("setfacl", "-m", "u:1234:rw", join(root, "owned"));
+    const archive = join(base, "rootfs.tar.gz");
+    const options = ["--xattrs", "--xattrs-include=*", "--acls", "--sparse"];
+    await call("tar", "-C", root, ...options, "-czf", archive, ".");
+    await createRootArchives(run).unpack({
+      archive,
+      compression: "gzip",
+      folder: out,
+      maxBytes: 2 ** 30,
+      onBytes: () => undefined,
+      onLine: () => undefined,
+      signal: forever,
+    });
+    const names = ["", "bin", "tmp", "bin/su", "bin/wall", "bin/ping", "owned", "shut", "hard", "relative"];
+    for (const name of [...names, "absolute", "sparse", "console", "disk", "pipe", ...ODD_NAMES])
+      expect({ name, ...(await facts(join(out, name))), size: 0 }).toEqual({
+        name,
+        ...(await facts(join(root, name))),
+        size: 0,
+      });
+    expect((await call("getcap", join(out, "bin/ping"))).join()).toContain("cap_net_raw");
+    expect((await call("getfacl", "--absolute-names", join(out, "owned"))).join()).toContain("user:1234:rw-");
+    const mark = ["--absolute-names", "--only-values", "-n", "trusted.mark"];
+    expect((await call("getfattr", ...mark, join(out, "owned"))).join()).toBe("root only");
+    expect((await stat(join(out, "sparse"))).blocks * 512).toBeLessThan(2_000_000);
+  });
+});
 
 describe("a root file system that is packed", () => {
   it("keeps everything that its files are", async () => {

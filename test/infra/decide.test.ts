@@ -82,7 +82,7 @@ describe("the tools of a purpose", () => {
     const names = toolsFor(["boot", "test"], "arm64").map(({ need }) =>
       "program" in need ? need.program : "",
     );
-    expect(names).toEqual(["qemu-system-aarch64", "setfattr", "setcap"]);
+    expect(names).toEqual(["qemu-system-aarch64", "setfattr", "setcap", "setfacl", "rpmbuild"]);
   });
 
   it("include packer only where it is asked for", () => {

@@ -102,10 +102,11 @@ async function unpackRoot(
   step: PackerStep,
   archive: string,
   found: Extract<BuildOutput, { kind: "archive" }>,
-): Promise<string> {
+): Promise<void> {
   const { log, progress, signal, tools, workFolder } = context;
   const folder = join(workFolder, "build", IMAGE_ROOT_NAME);
   log(`Unpacking ${found.name}`);
+  context.state.imageRoot = folder;
   const unpacking = tools.rootArchives.unpack({
     archive,
     compression: found.compression,
@@ -123,7 +124,6 @@ async function unpackRoot(
           `${found.name} must be a whole tar archive of a root file system, not larger than the job's build_env_size once it is unpacked.`,
         )(error),
   );
-  return folder;
 }
 
 export const buildWithPacker: StepFunction<"build-with-packer"> = async (context, step) => {
@@ -144,6 +144,5 @@ export const buildWithPacker: StepFunction<"build-with-packer"> = async (context
     throw new StepFailure(code, message, { hint, exitCode });
   }
   if (found.kind === "none") throw new StepFailure("build_failed", found.problem, { hint: OUTPUT_HINT });
-  if (found.kind === "archive")
-    state.imageRoot = await unpackRoot(context, step, join(output, found.name), found);
+  if (found.kind === "archive") await unpackRoot(context, step, join(output, found.name), found);
 };
