@@ -19,6 +19,8 @@ export interface AgentToolsConfig {
   readonly kiwi?: string;
   /** `packer` of the PATH by default. */
   readonly packer?: string;
+  /** Folder of packer's plugins; each build fetches its own by default. */
+  readonly packerPlugins?: string;
   /** `mksquashfs` of the PATH by default. */
   readonly mksquashfs?: string;
   /** This machine's by default, as `process.arch` has it. */
@@ -28,14 +30,18 @@ export interface AgentToolsConfig {
 
 /** Everything that an agent's steps let others do. */
 export function createAgentTools(run: RunCommand, config: AgentToolsConfig = {}): AgentTools {
-  const { python, kiwi, packer, mksquashfs, machine = process.arch } = config;
+  const { python, kiwi, packer, packerPlugins, mksquashfs, machine = process.arch } = config;
   return {
     transfer: createTransfer(config.transfer),
     archive: { unpack: unpackArchive },
     templates: createJinja({ run, ...(python === undefined ? {} : { python }) }),
     repositories: createRepositories(),
     kiwi: createKiwi({ run, machine, ...(kiwi === undefined ? {} : { program: kiwi }) }),
-    packer: createPacker({ run, ...(packer === undefined ? {} : { program: packer }) }),
+    packer: createPacker({
+      run,
+      ...(packer === undefined ? {} : { program: packer }),
+      ...(packerPlugins === undefined ? {} : { plugins: packerPlugins }),
+    }),
     rootArchives: createRootArchives(run),
     bootFiles: createBootFiles(),
     packages: createPackageLists(run),

@@ -114,6 +114,9 @@ const Environment = v.object({
   IMS_LOG_LEVEL: v.optional(words(["info", "warn", "error"]), "info"),
   IMS_KIWI: v.optional(text),
   IMS_PACKER: v.optional(text),
+  IMS_PACKER_PLUGINS: v.optional(
+    v.pipe(v.string(), v.regex(/^\//u, "is no absolute path, such as /opt/packer/plugins")),
+  ),
   IMS_PYTHON: v.optional(text),
   IMS_MKSQUASHFS: v.optional(text),
   IMS_AGENT_PATIENCE: v.optional(text),
@@ -155,7 +158,14 @@ type Variables = Readonly<Record<string, string | undefined>>;
 /** Unset members stay unset. */
 const AgentEnvironment = v.pipe(
   v.partial(
-    v.pick(Environment, ["IMS_KIWI", "IMS_PACKER", "IMS_PYTHON", "IMS_MKSQUASHFS", "IMS_AGENT_PATIENCE"]),
+    v.pick(Environment, [
+      "IMS_KIWI",
+      "IMS_PACKER",
+      "IMS_PACKER_PLUGINS",
+      "IMS_PYTHON",
+      "IMS_MKSQUASHFS",
+      "IMS_AGENT_PATIENCE",
+    ]),
   ),
   v.transform((picked) => {
     const set: Record<string, string> = {};

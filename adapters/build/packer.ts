@@ -20,6 +20,8 @@ export interface PackerConfig {
   readonly run: RunCommand;
   /** `packer` of the PATH by default. */
   readonly program?: string;
+  /** Folder of plugins that are installed already; by default each build fetches its own. */
+  readonly plugins?: string;
 }
 
 interface Surroundings {
@@ -41,7 +43,7 @@ async function shortened(folder: string): Promise<{ readonly path: string; reado
 }
 
 /** Everything that packer keeps between runs or shares with others, in folders of this build. */
-async function surround(scratchFolder: string): Promise<Surroundings> {
+async function surround(scratchFolder: string, plugins: string | undefined): Promise<Surroundings> {
   try {
     const temporary = await shortened(await folderBelow(scratchFolder, "tmp"));
     const config = await folderBelow(scratchFolder, "config");
@@ -53,7 +55,7 @@ async function surround(scratchFolder: string): Promise<Surroundings> {
         TMPDIR: temporary.path,
         PACKER_CACHE_DIR: await folderBelow(scratchFolder, "cache"),
         PACKER_CONFIG_DIR: config,
-        PACKER_PLUGIN_PATH: await folderBelow(config, "plugins"),
+        PACKER_PLUGIN_PATH: plugins ?? (await folderBelow(config, "plugins")),
       },
       release: async () => temporary.handle?.close(),
     };
@@ -153,6 +155,7 @@ type Packer = (command: Omit<Command, "file" | "quiet">) => Promise<CommandResul
 
 async function carryOut(
   packer: Packer,
+  plugins: string | undefined,
   order: PackerOrder,
   words: readonly string[],
   giving: (order: PackerOrder) => Promise<Given>,
@@ -164,7 +167,7 @@ async function carryOut(
     const stage = STAGE.exec(line)?.[1];
     if (stage !== undefined) order.onProgress(stage);
   };
-  const { env, release } = await surround(order.scratchFolder);
+  const { env, release } = await surround(order.scratchFolder, plugins);
   try {
     const more = await giving(order);
     const { exitCode } = await packer({
@@ -181,7 +184,7 @@ async function carryOut(
 }
 
 /** packer 1.6 and later. `build` and `init` resolve however packer ends. */
-export function createPacker({ run, program = "packer" }: PackerConfig): PackerTool {
+export function createPacker({ run, program = "packer", plugins }: PackerConfig): PackerTool {
   const packer: Packer = async (command) => {
     try {
       return await run({ ...command, file: program, quiet: true });
@@ -201,9 +204,10 @@ export function createPacker({ run, program = "packer" }: PackerConfig): PackerT
   return {
     look,
     version,
-    wantsPlugins,
-    init: (order) => carryOut(packer, order, ["init"], async () => ({ args: ["."], env: {} })),
-    build: (order) => carryOut(packer, order, ["build", "-color=false"], given),
+    mustFetchPlugins: async (folder, template) =>
+      plugins === undefined && (await wantsPlugins(folder, template)),
+    init: (order) => carryOut(packer, plugins, order, ["init"], async () => ({ args: ["."], env: {} })),
+    build: (order) => carryOut(packer, plugins, order, ["build", "-color=false"], given),
     makeOutput,
     output,
   };

@@ -182,8 +182,8 @@ export interface PackerTool {
   look(unpackedFolder: string): Promise<{ readonly folder: string; readonly files: readonly string[] }>;
   /** @throws `not-found` when there is no packer. */
   version(signal: AbortSignal): Promise<string>;
-  /** Whether the template has a `required_plugins` block. */
-  wantsPlugins(recipeFolder: string, template: PackerTemplate): Promise<boolean>;
+  /** Whether the template has a `required_plugins` block and the machine no plugins of its own. */
+  mustFetchPlugins(recipeFolder: string, template: PackerTemplate): Promise<boolean>;
   /** Fetches the plugins that the template asks for. Any end of packer resolves. */
   init(order: PackerOrder): Promise<ToolEnd>;
   /** Any end of packer resolves. */

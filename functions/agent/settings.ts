@@ -22,6 +22,7 @@ const Environment = v.pipe(
     IMS_KEEP_WORK: v.optional(v.picklist(["0", "1"], "is neither 0 nor 1"), "0"),
     IMS_KIWI: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
     IMS_PACKER: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
+    IMS_PACKER_PLUGINS: v.optional(v.pipe(v.string(), v.check(isAbsolute, "is not an absolute path"))),
     IMS_PYTHON: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
     IMS_MKSQUASHFS: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
   }),
@@ -44,6 +45,7 @@ export interface AgentSettings {
   readonly programs: {
     readonly kiwi?: string;
     readonly packer?: string;
+    readonly packerPlugins?: string;
     readonly python?: string;
     readonly mksquashfs?: string;
   };
@@ -71,6 +73,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     programs: {
       ...(env.IMS_KIWI === undefined ? {} : { kiwi: env.IMS_KIWI }),
       ...(env.IMS_PACKER === undefined ? {} : { packer: env.IMS_PACKER }),
+      ...(env.IMS_PACKER_PLUGINS === undefined ? {} : { packerPlugins: env.IMS_PACKER_PLUGINS }),
       ...(env.IMS_PYTHON === undefined ? {} : { python: env.IMS_PYTHON }),
       ...(env.IMS_MKSQUASHFS === undefined ? {} : { mksquashfs: env.IMS_MKSQUASHFS }),
     },

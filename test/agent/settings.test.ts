@@ -23,11 +23,17 @@ describe("the agent's settings", () => {
 
   it("can name other programs", () => {
     expect(
-      readSettings({ ...minimal, IMS_KIWI: "/opt/kiwi", IMS_KEEP_WORK: "1", IMS_AGENT_PATIENCE: "5" }),
+      readSettings({
+        ...minimal,
+        IMS_KIWI: "/opt/kiwi",
+        IMS_PACKER_PLUGINS: "/opt/plugins",
+        IMS_KEEP_WORK: "1",
+        IMS_AGENT_PATIENCE: "5",
+      }),
     ).toMatchObject({
       patience: 5,
       keepWork: true,
-      programs: { kiwi: "/opt/kiwi" },
+      programs: { kiwi: "/opt/kiwi", packerPlugins: "/opt/plugins" },
     });
   });
 

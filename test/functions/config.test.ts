@@ -97,6 +97,14 @@ describe("the configuration", () => {
     },
   );
 
+  it("takes a folder for packer's plugins, by its absolute path", () => {
+    const given = { IMS_PACKER_PLUGINS: "/opt/plugins" };
+    expect(readConfig(given, "x64").agentEnv).toEqual(given);
+    expect(() => readConfig({ IMS_PACKER_PLUGINS: "plugins" }, "x64")).toThrow(
+      /IMS_PACKER_PLUGINS is no absolute path/u,
+    );
+  });
+
   it("keeps logs for 90 days and 256 MiB of each, unless told otherwise", () => {
     expect(readConfig({}, "x64").settings.jobs).toMatchObject({
       maxLogBytes: 268_435_456,

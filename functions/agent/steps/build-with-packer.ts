@@ -74,7 +74,7 @@ function knowsInit(version: string): boolean {
 }
 
 async function fetchPlugins({ log, tools }: StepContext, order: PackerOrder, version: string): Promise<void> {
-  if (!(await orFail(tools.packer.wantsPlugins(order.recipeFolder, order.template), internal))) return;
+  if (!(await orFail(tools.packer.mustFetchPlugins(order.recipeFolder, order.template), internal))) return;
   if (!knowsInit(version))
     throw new StepFailure(
       "build_tool_missing",

@@ -87,7 +87,7 @@ const RULES: readonly Rule[] = [
   when(
     "build_tool_missing",
     /(?:Missing plugins|plugins are required, but not installed)/u,
-    "The template uses plugins that it does not ask for in required_plugins; the message names them.",
+    "The template uses plugins that are not there; the message names them. Ask for them in required_plugins, or where plugins come from a folder (IMS_PACKER_PLUGINS), install them there.",
   ),
   when(
     "recipe_invalid",

@@ -221,6 +221,17 @@ describe("plugins of packer", () => {
     expect((await build(telling, { files })).context.lines).not.toContain("did init");
   });
 
+  it("are not fetched where the machine has a folder of them", async () => {
+    const folder = await scratchFolder();
+    const tools = { packerPlugins: folder };
+    const { context } = await build(`${telling}; echo "plugins: $PACKER_PLUGIN_PATH"`, {
+      files: wanting,
+      tools,
+    });
+    expect(context.lines).not.toContain("did init");
+    expect(context.lines).toContain(`plugins: ${folder}`);
+  });
+
   it("that cannot be fetched fail the job before it builds", async () => {
     const script =
       'echo "did $1"; echo "Error: Failed getting the plugin: dial tcp: connection refused"; exit 1';
