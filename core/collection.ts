@@ -1,4 +1,5 @@
 import { notFound } from "./errors.ts";
+import type { Json } from "./json.ts";
 import type { Records, Stored } from "./ports/records.ts";
 import type { RecordKind, RecordValue } from "./records.ts";
 
@@ -9,6 +10,17 @@ export async function getStored<K extends RecordKind>(
   id: string,
 ): Promise<Stored<K>> {
   const found = await records.get(kind, id);
+  if (found === undefined) throw notFound();
+  return found;
+}
+
+/** @throws `not-found` */
+export async function getJson<K extends RecordKind>(
+  records: Records,
+  kind: K,
+  id: string,
+): Promise<Json<RecordValue<K>>> {
+  const found = await records.getJson(kind, id);
   if (found === undefined) throw notFound();
   return found;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { readyJson } from "../core/json.ts";
 import { documented } from "./support/api-contract.ts";
 import { createTestService } from "./support/ims.ts";
 
@@ -79,7 +80,7 @@ describe("an answer in a test", () => {
   it("is checked wherever a test asks the service", async () => {
     const service = createTestService();
     const undescribed = { xname: "x1", secret: 1 };
-    service.ims.remoteBuildNodes.list = async () => [undescribed];
+    service.ims.remoteBuildNodes.list = async () => readyJson(JSON.stringify([undescribed]), "tag");
     await expect(service.get("/remote-build-nodes")).rejects.toThrow(/must NOT have additional/u);
   });
 });

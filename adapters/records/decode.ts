@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { DomainError } from "../../core/errors.ts";
+import { type Json, readyJson } from "../../core/json.ts";
 import type { Stored } from "../../core/ports/records.ts";
-import { parseRecord, type RecordKind } from "../../core/records.ts";
+import { parseRecord, type RecordKind, type RecordValue } from "../../core/records.ts";
 
 export interface Row {
   readonly id: string;
@@ -16,6 +18,17 @@ export interface Row {
 export function decodeRow<K extends RecordKind>(kind: K, row: Row): Stored<K> {
   const value = parseRecord(kind, row.id, parseJson(kind, row));
   return freeze({ id: row.id, version: row.version, value });
+}
+
+/** The value that a row holds as JSON, parsed before it is believed. @throws `unavailable` as `decodeRow` does */
+export function jsonOfRow<K extends RecordKind>(kind: K, row: Row): Json<RecordValue<K>> {
+  const text = JSON.stringify(parseRecord(kind, row.id, parseJson(kind, row)));
+  return readyJson(text, tagOf(text));
+}
+
+/** A name for content: as short as can be for two contents never to share one. */
+export function tagOf(content: string | Uint8Array): string {
+  return createHash("sha1").update(content).digest("base64url");
 }
 
 function parseJson(kind: string, row: Row): unknown {

@@ -1,8 +1,9 @@
 import { DomainError } from "../../core/errors.ts";
+import { readyJson } from "../../core/json.ts";
 import type { Page, PageRequest, Records } from "../../core/ports/records.ts";
 import type { RecordKind } from "../../core/records.ts";
 import { encodeCursor, pageBounds } from "./cursor.ts";
-import { decodeRow, type Row } from "./decode.ts";
+import { decodeRow, jsonOfRow, tagOf, type Row } from "./decode.ts";
 import { encodeCommit, lostRace, type EncodedChange } from "./encode.ts";
 
 interface Entry extends Row {
@@ -30,6 +31,17 @@ export function createMemoryRecords(): Records {
     async list(kind, page = {}) {
       open();
       return listPage(rows, kind, page);
+    },
+    async getJson(kind, id) {
+      open();
+      const row = rows.get(kind)?.get(id);
+      return row === undefined ? undefined : jsonOfRow(kind, row);
+    },
+    async listJson(kind) {
+      open();
+      const all = [...(rows.get(kind)?.values() ?? [])].map((row) => jsonOfRow(kind, row).content);
+      const text = `[${all.join()}]`;
+      return readyJson(text, tagOf(text));
     },
     async commit(changes) {
       open();

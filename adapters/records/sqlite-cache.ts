@@ -1,20 +1,32 @@
+import type { Json } from "../../core/json.ts";
 import type { Stored } from "../../core/ports/records.ts";
-import type { RecordKind } from "../../core/records.ts";
+import type { RecordKind, RecordValue } from "../../core/records.ts";
 
-/**
- * Decoded records by sequence number and version. Together these name one text for ever: sequence numbers never come
- * back, so neither another process's writes nor a removed and newly inserted record can make an entry wrong.
- */
+/** What is known of a record, decoded or as JSON, whichever was asked for. */
+export interface CacheEntry<K extends RecordKind> {
+  /**
+   * Sequence number and version together name one text for ever: sequence numbers never come back, so neither another
+   * process's writes nor a removed and newly inserted record can make an entry wrong.
+   */
+  readonly sequence: number;
+  readonly version: number;
+  /** The store's data version when the record was last seen to be this one: while that is the same, so is the record. */
+  seen: number;
+  record?: Stored<K>;
+  json?: Json<RecordValue<K>>;
+}
+
+/** Records of one kind by id. */
 export interface RecordCache<K extends RecordKind> {
-  get(sequence: number, version: number): Stored<K> | undefined;
-  /** `size`: about what the record takes, in characters of its JSON. */
-  set(sequence: number, size: number, record: Stored<K>): void;
+  get(id: string): CacheEntry<K> | undefined;
+  /** To be called again when the entry has grown. `size`: about what it takes now, in bytes. */
+  set(id: string, size: number, entry: CacheEntry<K>): void;
 }
 
 export type RecordCaches = { readonly [K in RecordKind]: RecordCache<K> };
 
 /**
- * Caches that together keep records of at most `limit` characters of JSON. There are two generations: when the young
+ * Caches that together keep records of about `limit` bytes. There are two generations: when the young
  * one has half the limit it becomes the old one, and what was not asked for since is dropped.
  */
 export function createRecordCaches(limit: number): RecordCaches {
@@ -49,29 +61,31 @@ export function createRecordCaches(limit: number): RecordCaches {
   };
 }
 
-interface Entry<K extends RecordKind> {
+interface Kept<K extends RecordKind> {
   readonly size: number;
-  readonly record: Stored<K>;
+  readonly entry: CacheEntry<K>;
 }
 
 function createCache<K extends RecordKind>(
   grow: (size: number) => void,
 ): RecordCache<K> & { readonly age: () => void } {
-  let young = new Map<number, Entry<K>>();
-  let old = new Map<number, Entry<K>>();
+  let young = new Map<string, Kept<K>>();
+  let old = new Map<string, Kept<K>>();
 
-  const keep = (sequence: number, entry: Entry<K>): void => {
-    young.set(sequence, entry);
-    grow(entry.size);
+  const keep = (id: string, kept: Kept<K>): void => {
+    const before = young.get(id)?.size ?? 0;
+    young.set(id, kept);
+    grow(kept.size - before);
   };
   return {
-    get(sequence, version) {
-      const entry = young.get(sequence) ?? old.get(sequence);
-      if (entry?.record.version !== version) return undefined;
-      if (!young.has(sequence)) keep(sequence, entry);
-      return entry.record;
+    get(id) {
+      const found = young.get(id);
+      if (found !== undefined) return found.entry;
+      const aged = old.get(id);
+      if (aged !== undefined) keep(id, aged);
+      return aged?.entry;
     },
-    set: (sequence, size, record) => keep(sequence, { size, record }),
+    set: (id, size, entry) => keep(id, { size, entry }),
     age() {
       old = young;
       young = new Map();

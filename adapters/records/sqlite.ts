@@ -12,6 +12,7 @@ import { isSqliteError, storeError } from "./sqlite-errors.ts";
 import { ensureFolder, ensureStoreFile } from "./sqlite-file.ts";
 import type { WriterData } from "./sqlite-messages.ts";
 import { createWriteQueue } from "./sqlite-queue.ts";
+import { createListings, type Listings } from "./sqlite-listings.ts";
 import { createReader, type Reader } from "./sqlite-reader.ts";
 import { createWriterThread } from "./sqlite-thread.ts";
 import { migrate, SCHEMA_VERSION, storedVersion } from "./sqlite-schema.ts";
@@ -30,7 +31,7 @@ export interface SqliteConfig {
  */
 export async function createSqliteRecords(config: SqliteConfig): Promise<Records> {
   const path = resolve(config.path);
-  const { db, reader, identity } = await openStore(path);
+  const { db, reader, listings, identity } = await openStore(path);
   const writer = createWriterThread(() => startWriter({ path, identity }));
   const queue = createWriteQueue(writer);
   const warmUp = setTimeout(() => writer.warmUp(), WARM_UP_MS).unref();
@@ -42,6 +43,7 @@ export async function createSqliteRecords(config: SqliteConfig): Promise<Records
   const close = async (): Promise<void> => {
     clearTimeout(warmUp);
     // The writer must be the last to let go: that one writes the log back, which takes time.
+    await listings.close();
     db.close();
     await queue.drain();
     await writer.end();
@@ -55,6 +57,14 @@ export async function createSqliteRecords(config: SqliteConfig): Promise<Records
     async list(kind, page = {}) {
       open();
       return reader.list(kind, page);
+    },
+    async getJson(kind, id) {
+      open();
+      return reader.getJson(kind, id);
+    },
+    async listJson(kind) {
+      open();
+      return listings.list(kind);
     },
     async commit(changes) {
       open();
@@ -73,6 +83,7 @@ export async function createSqliteRecords(config: SqliteConfig): Promise<Records
 interface OpenStore {
   readonly db: DatabaseSync;
   readonly reader: Reader;
+  readonly listings: Listings;
   readonly identity: string;
 }
 
@@ -96,7 +107,7 @@ function openReader(path: string): OpenStore {
   try {
     if (storedVersion(db) < SCHEMA_VERSION) migrate(db);
     db.exec("PRAGMA query_only = ON");
-    return { db, reader: createReader(db, path), identity };
+    return { db, reader: createReader(db, path), listings: createListings(path), identity };
   } catch (error) {
     db.close();
     throw error;

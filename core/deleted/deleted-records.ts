@@ -1,5 +1,6 @@
-import { getStored, listValues } from "../collection.ts";
+import { getJson } from "../collection.ts";
 import type { CorePorts } from "../core-ports.ts";
+import type { Json } from "../json.ts";
 import type { RecordValue } from "../records.ts";
 import { forEachRecord } from "./each-record.ts";
 import { changeSides, type Departure } from "./trash.ts";
@@ -8,8 +9,8 @@ export type DeletedKind = "deleted-image" | "deleted-recipe" | "deleted-public-k
 
 /** What people may do with what is in the trash. */
 export interface DeletedRecords<K extends DeletedKind> {
-  list(): Promise<RecordValue<K>[]>;
-  get(id: string): Promise<RecordValue<K>>;
+  list(): Promise<Json<RecordValue<K>[]>>;
+  get(id: string): Promise<Json<RecordValue<K>>>;
   /** Back to the live records, with its id, its creation time and its objects; at the end of the list (behaviour 15). */
   restore(id: string): Promise<void>;
   restoreAll(): Promise<void>;
@@ -33,8 +34,8 @@ export function createDeletedRecords<K extends DeletedKind>(
     changeSides(ports, id, () => rules.restore(id), patience);
   const purge = (id: string, patience?: number) => changeSides(ports, id, () => rules.purge(id), patience);
   return {
-    list: () => listValues(ports.records, kind),
-    get: async (id) => (await getStored(ports.records, kind, id)).value,
+    list: () => ports.records.listJson(kind),
+    get: (id) => getJson(ports.records, kind, id),
     restore: (id) => restore(id),
     restoreAll: () => forEachRecord(ports, kind, restore),
     purge: (id) => purge(id),

@@ -2,10 +2,11 @@ import type { Arch } from "../arch.ts";
 import type { Link } from "../artifacts/link.ts";
 import { changeLink, type EtagRemark, remarkEtag, type WantedLink } from "../artifacts/link-change.ts";
 import { checkManifest } from "../artifacts/manifest.ts";
-import { getStored, isoTime, listValues } from "../collection.ts";
+import { getJson, getStored, isoTime, listValues } from "../collection.ts";
 import { forEachRecord } from "../deleted/each-record.ts";
 import { changeSides } from "../deleted/trash.ts";
 import type { CorePorts } from "../core-ports.ts";
+import type { Json } from "../json.ts";
 import { reapply } from "../retry.ts";
 import type { Settings } from "../settings.ts";
 import { asOriginal, type Image, type OriginalImage } from "./image.ts";
@@ -29,8 +30,8 @@ export interface ImagePatch {
 }
 
 export interface Images {
-  list(): Promise<Image[]>;
-  get(id: string): Promise<Image>;
+  list(): Promise<Json<Image[]>>;
+  get(id: string): Promise<Json<Image>>;
   /** The same for the second generation. */
   listOriginal(): Promise<OriginalImage[]>;
   getOriginal(id: string): Promise<OriginalImage>;
@@ -84,8 +85,8 @@ export function createImages(ports: CorePorts, settings: Settings): Images {
     changeSides(ports, id, (now) => depart(id, now), patience);
 
   return {
-    list: () => listValues(records, "image"),
-    get: async (id) => (await getStored(records, "image", id)).value,
+    list: () => records.listJson("image"),
+    get: (id) => getJson(records, "image", id),
     listOriginal: async () => (await listValues(records, "image")).map(asOriginal),
     getOriginal: async (id) => asOriginal((await getStored(records, "image", id)).value),
     create,

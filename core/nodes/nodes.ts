@@ -1,8 +1,9 @@
-import { getStored, listValues } from "../collection.ts";
+import { getJson, getStored, listValues } from "../collection.ts";
 import { forEachRecord } from "../deleted/each-record.ts";
 import { changeSides, type Departure } from "../deleted/trash.ts";
 import { isDomainError } from "../errors.ts";
 import type { CorePorts } from "../core-ports.ts";
+import type { Json } from "../json.ts";
 import type { RemoteBuildNode } from "./node.ts";
 
 /** Members and words as clients know them (behaviour 191). */
@@ -17,8 +18,8 @@ export interface NodeStatus {
 }
 
 export interface RemoteBuildNodes {
-  list(): Promise<RemoteBuildNode[]>;
-  get(xname: string): Promise<RemoteBuildNode>;
+  list(): Promise<Json<RemoteBuildNode[]>>;
+  get(xname: string): Promise<Json<RemoteBuildNode>>;
   /** Registering the same xname again changes nothing (behaviour 189). */
   create(node: RemoteBuildNode): Promise<RemoteBuildNode>;
   /** For good. */
@@ -39,8 +40,8 @@ export function createRemoteBuildNodes(ports: CorePorts): RemoteBuildNodes {
   const remove = (xname: string) => changeSides(ports, xname, () => end(xname));
 
   return {
-    list: () => listValues(records, "remote-build-node"),
-    get: async (xname) => (await getStored(records, "remote-build-node", xname)).value,
+    list: () => records.listJson("remote-build-node"),
+    get: (xname) => getJson(records, "remote-build-node", xname),
     async create({ xname }) {
       const value = { xname };
       await records

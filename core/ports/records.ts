@@ -1,3 +1,4 @@
+import type { Json } from "../json.ts";
 import type { RecordKind, RecordValue } from "../records.ts";
 
 /** A record as the store has it. `version` starts at 1 and grows by 1 with each replacement. */
@@ -49,6 +50,12 @@ export interface Records {
    * twice.
    */
   list<K extends RecordKind>(kind: K, page?: PageRequest): Promise<Page<K>>;
+
+  /** The value of a record as JSON: what `get` answers of it, for callers that pass it on as it is. */
+  getJson<K extends RecordKind>(kind: K, id: string): Promise<Json<RecordValue<K>> | undefined>;
+
+  /** The values of all records of one kind as a JSON array: what `list` answers of them, as of one moment. */
+  listJson<K extends RecordKind>(kind: K): Promise<Json<RecordValue<K>[]>>;
 
   /**
    * Applies all changes, or none: `lost-race` when any of them finds another version than it names (or, for an insert,

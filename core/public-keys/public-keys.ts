@@ -1,8 +1,9 @@
-import { getStored, isoTime, listValues } from "../collection.ts";
+import { getJson, getStored, isoTime } from "../collection.ts";
 import { forEachRecord } from "../deleted/each-record.ts";
 import { changeSides, type Departure } from "../deleted/trash.ts";
 import { DomainError } from "../errors.ts";
 import type { CorePorts } from "../core-ports.ts";
+import type { Json } from "../json.ts";
 import type { PublicKey } from "./public-key.ts";
 
 export interface NewPublicKey {
@@ -11,8 +12,8 @@ export interface NewPublicKey {
 }
 
 export interface PublicKeys {
-  list(): Promise<PublicKey[]>;
-  get(id: string): Promise<PublicKey>;
+  list(): Promise<Json<PublicKey[]>>;
+  get(id: string): Promise<Json<PublicKey>>;
   /** Keeps the text verbatim. @throws `invalid` for a private key, which must never be stored. */
   create(wanted: NewPublicKey): Promise<PublicKey>;
   /** To the trash. */
@@ -46,8 +47,8 @@ export function createPublicKeys(ports: CorePorts): PublicKeys {
   const remove = (id: string) => changeSides(ports, id, (now) => depart(id, now));
 
   return {
-    list: () => listValues(records, "public-key"),
-    get: async (id) => (await getStored(records, "public-key", id)).value,
+    list: () => records.listJson("public-key"),
+    get: (id) => getJson(records, "public-key", id),
     async create({ name, public_key }) {
       refusePrivateKey(public_key);
       const key: PublicKey = { id: ids.uuid(), created: isoTime(clock.now()), name, public_key };

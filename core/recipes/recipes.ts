@@ -2,10 +2,11 @@ import type { Arch } from "../arch.ts";
 import type { Link } from "../artifacts/link.ts";
 import { changeLink, type EtagRemark, remarkEtag, type WantedLink } from "../artifacts/link-change.ts";
 import { requireObject } from "../artifacts/manifest.ts";
-import { getStored, isoTime, listValues } from "../collection.ts";
+import { getJson, getStored, isoTime } from "../collection.ts";
 import { forEachRecord } from "../deleted/each-record.ts";
 import { changeSides } from "../deleted/trash.ts";
 import type { CorePorts } from "../core-ports.ts";
+import type { Json } from "../json.ts";
 import { reapply } from "../retry.ts";
 import type { Recipe, TemplateEntry } from "./recipe.ts";
 import { createRecipeDeparture } from "./recipe-departure.ts";
@@ -28,8 +29,8 @@ export interface RecipePatch {
 }
 
 export interface Recipes {
-  list(): Promise<Recipe[]>;
-  get(id: string): Promise<Recipe>;
+  list(): Promise<Json<Recipe[]>>;
+  get(id: string): Promise<Json<Recipe>>;
   /** @throws `invalid` when the link's object does not exist or another recipe has it. */
   create(wanted: NewRecipe, remark?: EtagRemark): Promise<Recipe>;
   /** All or nothing. @throws `conflict` for another link than the recipe has already. */
@@ -84,8 +85,8 @@ export function createRecipes(ports: CorePorts): Recipes {
     changeSides(ports, id, (now) => depart(id, now), patience);
 
   return {
-    list: () => listValues(records, "recipe"),
-    get: async (id) => (await getStored(records, "recipe", id)).value,
+    list: () => records.listJson("recipe"),
+    get: (id) => getJson(records, "recipe", id),
     create,
     update,
     remove: (id) => remove(id),

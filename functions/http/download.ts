@@ -2,7 +2,7 @@ import { isDomainError } from "../../core/errors.ts";
 import { requestedRange } from "./byte-range.ts";
 import type { ByteRange } from "../../core/ports/artifacts.ts";
 import type { Download } from "./endpoint.ts";
-import { streamOf } from "./stream.ts";
+import { streamResponse } from "./stream.ts";
 import { problemOf, problemResponse } from "./problem.ts";
 
 /** Whether `If-None-Match` names this entity tag (RFC 9110, 13.1.2: weak comparison). */
@@ -46,7 +46,7 @@ async function contentResponse(
   headers.set("content-length", String(range === undefined ? size : range.end - range.start + 1));
   const status = range === undefined ? 200 : 206;
   if (request.method === "HEAD") return new Response(null, { status, headers });
-  return new Response(streamOf(await download.read(range)), { status, headers });
+  return streamResponse(await download.read(range), { status, headers });
 }
 
 /** With `If-Range` a range is only good for the very content the client has begun with. */

@@ -1,5 +1,6 @@
 import type * as v from "valibot";
 import type { AgentIdentity } from "../../core/jobs/agent-tokens.ts";
+import type { Json } from "../../core/json.ts";
 import type { Ims } from "../../core/ims.ts";
 import type { Artifacts, ByteRange } from "../../core/ports/artifacts.ts";
 import type { SignedUrlVerifier } from "../../core/ports/signed-urls.ts";
@@ -25,6 +26,8 @@ type Frozen<T> = T extends (infer Item)[]
   : T extends object
     ? { readonly [K in keyof T]: Frozen<T[K]> }
     : T;
+
+type Answered<S extends Schema> = Answer<S> | Json<Answer<S>> | Download | EventStream;
 
 /** Bytes to send: whole, or the part that the client asked for. */
 export interface Download {
@@ -128,9 +131,7 @@ export interface Definition<
   /** Throws `not-found` when what the path names does not exist: found out before the body is looked at (behaviour 14). */
   exists?(call: Pick<Call<Path, Query, Body>, "ims" | "params">): Promise<unknown>;
   // A method, not a property: its parameter then compares bivariantly, so that every definition is an `Endpoint`.
-  run(
-    call: Call<Path, Query, Body>,
-  ): Promise<Answer<Returns> | Download | EventStream> | Answer<Returns> | Download;
+  run(call: Call<Path, Query, Body>): Promise<Answered<Returns>> | Answered<Returns>;
 }
 
 /** An endpoint as data: the router, the OpenAPI document and the tests that visit every endpoint all read it. */

@@ -1,5 +1,5 @@
 import { type EventStream, type ServerEvent } from "./endpoint.ts";
-import { streamOf } from "./stream.ts";
+import { streamResponse } from "./stream.ts";
 
 /** Proxies and clients take a connection that is silent for longer for a dead one. */
 const KEEP_ALIVE_MS = 15_000;
@@ -17,8 +17,8 @@ export function eventStreamResponse(request: Request, { events }: EventStream): 
     // So that nginx passes events on as they come.
     "x-accel-buffering": "no",
   };
-  const body = request.method === "HEAD" ? null : streamOf(eventBytes(events), { stallMs: STALL_MS });
-  return new Response(body, { status: 200, headers });
+  if (request.method === "HEAD") return new Response(null, { status: 200, headers });
+  return streamResponse(eventBytes(events), { status: 200, headers, stallMs: STALL_MS });
 }
 
 const KEEP_ALIVE = Buffer.from(": still here\n\n");

@@ -1,12 +1,10 @@
 import { type Context, Hono } from "hono";
-import { createHash } from "node:crypto";
 import * as v from "valibot";
 import type { Ims } from "../../core/ims.ts";
 import { DomainError } from "../../core/errors.ts";
-import type { Telemetry } from "../../core/ports/telemetry.ts";
 import { type Authenticator, authorize, bearerToken } from "./auth.ts";
 import { expectationOf } from "./digest-headers.ts";
-import { downloadResponse, matches } from "./download.ts";
+import { downloadResponse } from "./download.ts";
 import {
   type Download,
   type Endpoint,
@@ -18,50 +16,33 @@ import {
 } from "./endpoint.ts";
 import { eventStreamResponse } from "./event-stream.ts";
 import { fieldErrors } from "./field-errors.ts";
+import { jsonResponse } from "./json-answer.ts";
 import { readJsonBody } from "./json-body.ts";
-import { problemFor, problemOf, problemResponse } from "./problem.ts";
+import { type Observer, observed, type Sighting, withRequestId } from "./observe.ts";
+import { problemOf, problemResponse } from "./problem.ts";
+import { createRouter } from "./router.ts";
 
-export interface ServeOptions {
+export interface ServeOptions extends Observer {
   readonly ims: Ims;
   readonly services: Services;
   readonly authenticator: Authenticator;
-  readonly telemetry: Telemetry;
-  /** Milliseconds since the epoch, and a fresh id for a request that brings none. */
-  readonly now: () => number;
-  readonly newId: () => string;
   /** The request's bytes by a shorter way than the web stream, where the runtime has one. */
   readonly incoming?: (env: unknown) => AsyncIterable<Uint8Array> | undefined;
 }
 
-interface Env {
-  readonly Variables: { requestId: string; who: string; operation: string; record: string };
-}
-
-type C = Context<Env>;
-
 /** An app that serves these endpoints, each alone or all together. Static paths must come before `{id}` in the list. */
-export function serve(endpoints: readonly Endpoint[], options: ServeOptions): Hono<Env> {
-  const app = new Hono<Env>();
-  app.use(async (c, next) => {
-    await observed(c, options, next);
-  });
+export function serve(endpoints: readonly Endpoint[], options: ServeOptions): Hono {
+  const app = new Hono({ router: createRouter() });
   for (const prefix of PREFIXES)
     for (const endpoint of endpoints)
       for (const path of pathsOf(endpoint))
-        app.on(endpoint.method.toUpperCase(), honoPath(prefix + path), (c) => handle(c, endpoint, options));
-  app.notFound((c) => answerUnknown(c, endpoints));
-  app.onError((error, c) => {
-    const id = c.get("requestId");
-    const problem = problemFor(error, id);
-    if (problem.status >= 500) tellCause(options.telemetry, id, error);
-    return problemResponse(problem);
-  });
+        app.on(endpoint.method.toUpperCase(), prefix + path, (c) =>
+          observed(c, options, (sighting) => handle(c, endpoint, options, sighting)),
+        );
+  app.notFound((c) =>
+    observed(c, options, (sighting) => withRequestId(answerUnknown(c, endpoints), sighting)),
+  );
   return app;
-}
-
-/** `{name}` of OpenAPI to `:name` of Hono; `{name*}` takes the rest of the path. */
-function honoPath(path: string): string {
-  return path.replaceAll(/\{(\w+)\*\}/gu, ":$1{.+}").replaceAll(/\{(\w+)\}/gu, ":$1");
 }
 
 function pathPattern(path: string): RegExp {
@@ -69,18 +50,23 @@ function pathPattern(path: string): RegExp {
   return new RegExp(`^(?:/apis/ims)?${source}$`, "u");
 }
 
-async function handle(c: C, endpoint: Endpoint, options: ServeOptions): Promise<Response> {
-  c.set("operation", endpoint.operation);
+async function handle(
+  c: Context,
+  endpoint: Endpoint,
+  options: ServeOptions,
+  sighting: Sighting,
+): Promise<Response> {
+  sighting.operation = endpoint.operation;
   const request = c.req.raw;
   const params = c.req.param();
-  c.set("record", Object.values(params).join("/"));
-  const agent = await authenticated(c, endpoint, options, params);
+  sighting.record = Object.values(params).join("/");
+  const agent = await authenticated(request, endpoint, options, params, sighting);
   const { ims, services } = options;
-  await endpoint.exists?.({ ims, params });
-  const query = parseQuery(endpoint, c.req.queries());
+  if (endpoint.exists !== undefined) await endpoint.exists({ ims, params });
+  const query = endpoint.query === undefined ? undefined : parseQuery(endpoint.query, c.req.queries());
   const body = endpoint.body === undefined ? undefined : await readJsonBody(request, endpoint.body);
-  const upload = uploadOf(c, options);
-  const headers: Record<string, string> = {};
+  const upload = endpoint.takesBytes === undefined ? NOTHING : uploadOf(c, options);
+  const headers: Record<string, string> = { "x-request-id": sighting.requestId };
   const header = (name: string, value: string) => void (headers[name] = value);
   const lastEventId = request.headers.get("last-event-id") ?? undefined;
   const answer = await endpoint.run({
@@ -94,62 +80,68 @@ async function handle(c: C, endpoint: Endpoint, options: ServeOptions): Promise<
     agent,
     header,
   });
-  if (isEventStream(endpoint, answer)) return eventStreamResponse(request, answer);
-  if (isDownload(endpoint, answer)) return await downloadResponse(request, answer);
-  if (endpoint.status === 201) c.set("record", idOf(answer));
-  if (endpoint.status === 204) return new Response(null, { status: 204 });
+  if (isEventStream(endpoint, answer)) return withRequestId(eventStreamResponse(request, answer), sighting);
+  if (isDownload(endpoint, answer)) return withRequestId(await downloadResponse(request, answer), sighting);
+  if (endpoint.status === 201) sighting.record = idOf(answer);
+  if (endpoint.status === 204) return new Response(null, { status: 204, headers });
   return jsonResponse(request, endpoint, answer, headers);
 }
 
+const NOBODY = { jobId: "", attempt: 0 };
+
 /** Authentication comes before everything else, also before finding out whether a thing exists. */
 async function authenticated(
-  c: C,
-  endpoint: Endpoint,
+  request: Request,
+  { role }: Endpoint,
   options: ServeOptions,
   params: Record<string, string>,
+  sighting: Sighting,
 ) {
-  const nobody = { jobId: "", attempt: 0 };
-  if (endpoint.role === "anyone") return nobody;
-  if (endpoint.role === "agent") {
-    const agent = options.ims.authenticateAgent(params["job_id"] ?? "", bearerToken(c.req.raw));
-    c.set("who", `agent:${agent.jobId}`);
+  if (role === "anyone") return NOBODY;
+  if (role === "agent") {
+    const agent = options.ims.authenticateAgent(params["job_id"] ?? "", bearerToken(request));
+    sighting.who = `agent:${agent.jobId}`;
     return agent;
   }
-  const principal = await options.authenticator.authenticate(c.req.raw);
-  c.set("who", principal.name);
-  authorize(principal, endpoint.role);
-  return nobody;
+  const principal = await options.authenticator.authenticate(request);
+  sighting.who = principal.name;
+  authorize(principal, role);
+  return NOBODY;
 }
 
-function parseQuery(endpoint: Endpoint, queries: Record<string, string[]>): unknown {
-  if (endpoint.query === undefined) return undefined;
-  const result = v.safeParse(endpoint.query, queries);
+function parseQuery(schema: v.GenericSchema, queries: Record<string, string[]>): unknown {
+  const result = v.safeParse(schema, queries);
   if (result.success) return result.output;
   throw new DomainError("bad-request", "The query is not valid.", { fields: fieldErrors(result.issues) });
 }
 
+async function* emptySource(): AsyncIterable<Uint8Array> {}
+
+/** For the endpoints that take no bytes, one for all: an object with getters costs more than the rest of a request. */
+const NOTHING: Upload = { bytes: emptySource(), expect: {}, metadata: {}, contentType: undefined };
+
 /** Evaluated only when an endpoint looks at it: taking the bytes makes them unreadable for everybody else. */
-function uploadOf(c: C, options: ServeOptions): Upload {
-  const { headers } = c.req.raw;
+function uploadOf(c: Context, options: ServeOptions): Upload {
+  const request = c.req.raw;
   return {
     get bytes() {
-      return options.incoming?.(c.env) ?? c.req.raw.body ?? emptySource();
+      return options.incoming?.(c.env) ?? request.body ?? emptySource();
     },
     get expect() {
-      return expectationOf(headers);
+      return expectationOf(request.headers);
     },
     get metadata() {
       return Object.fromEntries(
-        [...headers].flatMap(([name, value]) =>
+        [...request.headers].flatMap(([name, value]) =>
           name.startsWith("x-amz-meta-") ? [[name.slice("x-amz-meta-".length), value]] : [],
         ),
       );
     },
-    contentType: headers.get("content-type") ?? undefined,
+    get contentType() {
+      return request.headers.get("content-type") ?? undefined;
+    },
   };
 }
-
-async function* emptySource(): AsyncIterable<Uint8Array> {}
 
 function isDownload(endpoint: Endpoint, _answer: unknown): _answer is Download {
   return endpoint.answersBytes !== undefined;
@@ -164,34 +156,15 @@ function isEventStream(endpoint: Endpoint, answer: unknown): answer is EventStre
   );
 }
 
+const Named = v.union([v.object({ id: v.string() }), v.object({ xname: v.string() })]);
+
 /** Which record a creation made, for the audit. */
 function idOf(answer: unknown): string {
-  const parsed = v.safeParse(
-    v.union([v.object({ id: v.string() }), v.object({ xname: v.string() })]),
-    answer,
-  );
+  const parsed = v.safeParse(Named, answer);
   return parsed.success ? (Object.values(parsed.output)[0] ?? "") : "";
 }
 
-/** Every GET has an entity tag, so that polling clients need not be sent what they have. */
-function jsonResponse(
-  request: Request,
-  endpoint: Endpoint,
-  answer: unknown,
-  more: Readonly<Record<string, string>>,
-): Response {
-  const text = JSON.stringify(answer);
-  const headers: Record<string, string> = { ...more, "content-type": "application/json" };
-  if (endpoint.method === "get") {
-    const etag = createHash("sha1").update(text).digest("base64url");
-    headers["etag"] = `"${etag}"`;
-    if (matches(request.headers.get("if-none-match"), etag))
-      return new Response(null, { status: 304, headers });
-  }
-  return new Response(text, { status: endpoint.status, headers });
-}
-
-function answerUnknown(c: C, endpoints: readonly Endpoint[]): Response {
+function answerUnknown(c: Context, endpoints: readonly Endpoint[]): Response {
   const { path, method } = c.req;
   const methods = endpoints
     .filter((endpoint) => pathsOf(endpoint).some((known) => pathPattern(known).test(path)))
@@ -207,58 +180,4 @@ function answerUnknown(c: C, endpoints: readonly Endpoint[]): Response {
 
 function allowed(methods: readonly string[]): string {
   return [...new Set([...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"])].join(", ");
-}
-
-const REQUEST_ID = /^[\w.-]{1,64}$/u;
-
-/** Gives the request an id and writes its one line into the log: no query, no header, no body. */
-async function observed(c: C, options: ServeOptions, next: () => Promise<void>): Promise<void> {
-  const sent = c.req.header("x-request-id") ?? "";
-  const requestId = REQUEST_ID.test(sent) ? sent : options.newId();
-  c.set("requestId", requestId);
-  const began = options.now();
-  await next();
-  c.res.headers.set("x-request-id", requestId);
-  options.telemetry.emit({
-    event: "request",
-    level: "info",
-    request_id: requestId,
-    method: c.req.method,
-    path: loggablePath(c.req.path),
-    operation: c.get("operation"),
-    status: c.res.status,
-    ms: options.now() - began,
-    who: c.get("who"),
-  });
-  audit(c, options.telemetry);
-}
-
-/** Who changed, or tried to change, which record. What agents do is their job's affair. */
-function audit(c: C, telemetry: Telemetry): void {
-  const { method } = c.req;
-  const who = c.get("who") ?? "unknown";
-  const operation = c.get("operation");
-  if (operation === undefined || ["GET", "HEAD", "OPTIONS"].includes(method) || who.startsWith("agent:"))
-    return;
-  const { status } = c.res;
-  telemetry.emit({
-    event: "audit",
-    level: "info",
-    request_id: c.get("requestId"),
-    who,
-    operation,
-    record: c.get("record"),
-    outcome: status < 400 ? "done" : "refused",
-    status,
-  });
-}
-
-function loggablePath(path: string): string {
-  return path.length > 300 ? `${path.slice(0, 300)}…` : path;
-}
-
-function tellCause(telemetry: Telemetry, requestId: string, error: unknown): void {
-  const stack = error instanceof Error ? error.stack : String(error);
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.stack : undefined;
-  telemetry.emit({ event: "request-failed", level: "error", request_id: requestId, reason: stack, cause });
 }

@@ -2,7 +2,7 @@ import type { AddressInfo } from "node:net";
 import process from "node:process";
 import { type Http2Bindings, type HttpBindings, serve as listen, type ServerType } from "@hono/node-server";
 import { plainEnvironment } from "../../adapters/process/environment.ts";
-import { createPinoTelemetry } from "../../adapters/telemetry/pino.ts";
+import { createLineTelemetry } from "../../adapters/telemetry/lines.ts";
 import type { Telemetry } from "../../core/ports/telemetry.ts";
 import { compose } from "../compose.ts";
 import { type Config, ConfigError, readConfig } from "../config.ts";
@@ -45,7 +45,7 @@ function agentUrlOf(info: AddressInfo): string {
 }
 
 async function run(config: Config): Promise<void> {
-  const telemetry = createPinoTelemetry(config.logLevel);
+  const telemetry = createLineTelemetry(config.logLevel);
   const loops: Loop[] = [];
   let url = "";
   const wake = () => loops[0]?.wake();
@@ -58,7 +58,7 @@ async function run(config: Config): Promise<void> {
   });
   const app = serve(ENDPOINTS, { ...composition.serving, incoming });
   const fetch = async (request: Request, env: HttpBindings | Http2Bindings) =>
-    sendDirectly(await app.fetch(request, env), env, telemetry);
+    await sendDirectly(await app.fetch(request, env), env, telemetry);
   const server = listen(
     { fetch, hostname: config.host, port: config.port, autoCleanupIncoming: false },
     (info) => {

@@ -1,6 +1,8 @@
 import * as fc from "fast-check";
+import * as v from "valibot";
 import { afterEach, describe, expect, it } from "vitest";
 import { isDomainError, type ErrorCode } from "../../core/errors.ts";
+import type { Json } from "../../core/json.ts";
 import type { Change, Page, Records } from "../../core/ports/records.ts";
 import { increment } from "../support/records-counter.ts";
 import {
@@ -29,6 +31,13 @@ async function outcomeOf(commit: Promise<void>): Promise<string> {
     if (!isDomainError(error)) throw error;
     return error.code;
   }
+}
+
+const Images = v.array(v.object({ metadata: v.record(v.string(), v.string()) }));
+
+function textOf(json: Json<unknown> | undefined): string | undefined {
+  if (json === undefined) return undefined;
+  return typeof json.content === "string" ? json.content : Buffer.concat(json.content).toString();
 }
 
 async function allPages(records: Records, limit: number): Promise<Page<"image">[]> {
@@ -218,6 +227,106 @@ export function recordsContract(name: string, open: () => Promise<OpenRecords>):
     });
   });
 
+  describe(`records in ${name}: as JSON`, () => {
+    it("are the text of what is answered otherwise, with a tag of that text", async () => {
+      const records = await fresh();
+      await records.commit([insertImage("a", { odd: '"\u2028ä👩‍🚀' }), insertImage("b")]);
+      const value = imageValue("a", { odd: '"\u2028ä👩‍🚀' });
+      const one = await records.getJson("image", "a");
+      expect(textOf(one)).toBe(JSON.stringify(value));
+      expect(textOf(await records.listJson("image"))).toBe(JSON.stringify([value, imageValue("b")]));
+      expect((await records.getJson("image", "a"))?.tag).toBe(one?.tag);
+      expect((await records.getJson("image", "b"))?.tag).not.toBe(one?.tag);
+      expect(await records.getJson("image", "c")).toBeUndefined();
+      expect(await records.getJson("recipe", "a")).toBeUndefined();
+      expect(textOf(await records.listJson("recipe"))).toBe("[]");
+    });
+
+    it("show each commit to the next read, and have another tag then", async () => {
+      const records = await fresh();
+      const tags = new Set<string | undefined>();
+      const seen = async (values: unknown[]): Promise<void> => {
+        const list = await records.listJson("image");
+        expect(textOf(list)).toBe(JSON.stringify(values));
+        expect((await records.listJson("image")).tag).toBe(list.tag);
+        tags.add(list.tag);
+      };
+      await seen([]);
+      for (let version = 1; version <= 10; version++) {
+        const metadata = { version: String(version) };
+        await records.commit([
+          version === 1 ? insertImage("a", metadata) : replaceImage("a", version - 1, metadata),
+        ]);
+        await seen([imageValue("a", metadata)]);
+        const one = await records.getJson("image", "a");
+        expect(textOf(one)).toBe(JSON.stringify(imageValue("a", metadata)));
+        tags.add(one?.tag);
+      }
+      await records.commit([{ op: "remove", kind: "image", id: "a", version: 10 }, insertImage("b")]);
+      await seen([imageValue("b")]);
+      expect(await records.getJson("image", "a")).toBeUndefined();
+      expect(tags.size).toBe(22);
+    });
+
+    it("list hundreds of records, whichever of them are changed, removed and added", async () => {
+      const records = await fresh();
+      const ids = Array.from({ length: 700 }, (_, index) => `id ${index}`);
+      for (let at = 0; at < ids.length; at += 100)
+        await records.commit(ids.slice(at, at + 100).flatMap((id) => [insertImage(id), insertClaim(id)]));
+      const values = new Map(ids.map((id) => [id, imageValue(id)]));
+      const expectAll = async (): Promise<void> =>
+        expect(textOf(await records.listJson("image"))).toBe(JSON.stringify([...values.values()]));
+      await expectAll();
+      for (const index of [0, 1, 64, 128, 350, 699]) {
+        await records.commit([replaceImage(`id ${index}`, 1, { changed: "yes" })]);
+        values.set(`id ${index}`, imageValue(`id ${index}`, { changed: "yes" }));
+        await records
+          .commit([{ op: "remove", kind: "image", id: `id ${index + 2}`, version: 1 }])
+          .catch(() => {});
+        values.delete(`id ${index + 2}`);
+        await records.commit([insertImage(`new ${index}`)]);
+        values.set(`new ${index}`, imageValue(`new ${index}`));
+        await expectAll();
+      }
+      for (let at = 0; at < 300; at += 1)
+        await records.commit([{ op: "remove", kind: "image", id: `id ${at}`, version: 1 }]).catch(() => {});
+      for (let at = 0; at < 300; at += 1) if (![0, 1, 64, 128].includes(at)) values.delete(`id ${at}`);
+      await expectAll();
+    });
+
+    it("list what there was at one moment, while many change it", async () => {
+      const records = await fresh();
+      const between = Array.from({ length: 600 }, (_, index) => insertImage(`between ${index}`));
+      await records.commit([insertImage("first", { n: "0" }), ...between, insertImage("last", { n: "0" })]);
+      const changing = new AbortController();
+      const change = async (): Promise<void> => {
+        for (let version = 1; !changing.signal.aborted; version += 1) {
+          const n = String(version);
+          await records.commit([
+            replaceImage("first", version, { n }),
+            replaceImage("between 300", version, { n }),
+            replaceImage("last", version, { n }),
+          ]);
+        }
+      };
+      const changed = change();
+      try {
+        for (let round = 0; round < 30; round += 1) {
+          const lists = await Promise.all([records.listJson("image"), records.listJson("image")]);
+          for (const list of lists) {
+            const images = v.parse(Images, JSON.parse(textOf(list) ?? ""));
+            const [first, last] = [images.at(0), images.at(-1)];
+            expect(images).toHaveLength(602);
+            expect(first?.metadata).toEqual(last?.metadata);
+          }
+        }
+      } finally {
+        changing.abort();
+        await changed;
+      }
+    });
+  });
+
   describe(`records in ${name}: commits`, () => {
     it("apply changes of several kinds in one step", async () => {
       const records = await fresh();
@@ -299,6 +408,8 @@ export function recordsContract(name: string, open: () => Promise<OpenRecords>):
           }
           for (const kind of ["image", "link-claim"] as const) {
             expect((await records.list(kind)).records).toEqual(model.list(kind));
+            const values = model.list(kind).map(({ value }) => value);
+            expect(textOf(await records.listJson(kind))).toBe(JSON.stringify(values));
           }
           await records.commit(model.removals());
         }),
@@ -367,6 +478,8 @@ export function recordsContract(name: string, open: () => Promise<OpenRecords>):
       await records.close();
       await expect(records.get("image", "a")).rejects.toEqual(failsWith("unavailable"));
       await expect(records.list("image")).rejects.toEqual(failsWith("unavailable"));
+      await expect(records.getJson("image", "a")).rejects.toEqual(failsWith("unavailable"));
+      await expect(records.listJson("image")).rejects.toEqual(failsWith("unavailable"));
       await expect(records.commit([insertImage("b")])).rejects.toEqual(failsWith("unavailable"));
       await expect(records.commit([])).rejects.toEqual(failsWith("unavailable"));
       await expect(records.check()).rejects.toEqual(failsWith("unavailable"));

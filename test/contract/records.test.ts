@@ -19,6 +19,8 @@ function inTurn(stores: readonly [Records, ...Records[]]): Records {
   return {
     get: (kind, id) => next().get(kind, id),
     list: (kind, page) => next().list(kind, page),
+    getJson: (kind, id) => next().getJson(kind, id),
+    listJson: (kind) => next().listJson(kind),
     commit: (changes) => next().commit(changes),
     check: () => next().check(),
     close: async () => void (await Promise.all(stores.map((store) => store.close()))),

@@ -130,7 +130,7 @@ describe("the service", () => {
   });
 
   it("tells nothing of an unforeseen error but the request's id, and logs its cause", async () => {
-    service.ports.records.list = async () => {
+    service.ports.records.listJson = async () => {
       throw new TypeError("secret detail");
     };
     const answer = await service.get("/v3/images", { "x-request-id": "my-request" });

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import type { Json } from "../../../core/json.ts";
 import type { Ims } from "../../../core/ims.ts";
 import { eachRecord } from "../../http/each-record.ts";
 import { endpoint } from "../../http/endpoint.ts";
@@ -17,8 +18,8 @@ interface Family {
   readonly idName: string;
   readonly shape: v.GenericSchema;
   readonly records: (ims: Ims) => {
-    list(): Promise<unknown[]>;
-    get(id: string): Promise<unknown>;
+    list(): Promise<Json<unknown[]>>;
+    get(id: string): Promise<Json<unknown>>;
     restore(id: string): Promise<void>;
     restoreAll(): Promise<void>;
     purge(id: string): Promise<void>;

@@ -78,7 +78,7 @@ describe("problems", () => {
   );
 
   it("say of what is unforeseen only that it was (behaviour 9)", async () => {
-    service.ports.records.get = async () => {
+    service.ports.records.getJson = async () => {
       throw new TypeError("secret");
     };
     const answer = await service.get(`/v3/images/${unknownId}`);

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { getRequestListener } from "@hono/node-server";
 import { expect, test } from "vitest";
 import type { TelemetryEvent } from "../../../core/ports/telemetry.ts";
-import { streamOf } from "../../../functions/http/stream.ts";
+import { piecesResponse, streamResponse } from "../../../functions/http/stream.ts";
 import { sendDirectly } from "../../../functions/runtime/outgoing.ts";
 import { httpServer } from "../../support/http-server.ts";
 
@@ -33,8 +33,8 @@ async function firstAnswer(url: string): Promise<IncomingMessage> {
 }
 
 test("sends every chunk before its memory is used again, with status and headers", async () => {
-  const { url } = await serving(
-    () => new Response(streamOf(lentChunks(40)), { status: 206, headers: { "x-request-id": "r-1" } }),
+  const { url } = await serving(() =>
+    streamResponse(lentChunks(40), { status: 206, headers: { "x-request-id": "r-1" } }),
   );
   const answer = await fetch(url);
   const bytes = new Uint8Array(await answer.arrayBuffer());
@@ -52,8 +52,22 @@ test("an answer that is not made of an iterable goes the usual way", async () =>
   expect([answer.status, await answer.json()]).toEqual([201, { hello: "world" }]);
 });
 
+test("sends ready pieces as one body, to several at once, and their length ahead", async () => {
+  const pieces = ["[", "1,2", ",3", "]"].map((text) => new TextEncoder().encode(text));
+  const { url } = await serving(() => piecesResponse(pieces, { headers: { etag: '"e"' } }));
+  const answers = await Promise.all(Array.from({ length: 8 }, () => fetch(url)));
+  for (const answer of answers) {
+    expect([answer.status, answer.headers.get("etag"), answer.headers.get("content-length")]).toEqual([
+      200,
+      '"e"',
+      "7",
+    ]);
+    expect(await answer.json()).toEqual([1, 2, 3]);
+  }
+});
+
 test("an empty source ends the answer", async () => {
-  const { url } = await serving(() => new Response(streamOf(lentChunks(0))));
+  const { url } = await serving(() => streamResponse(lentChunks(0), {}));
   expect(await (await fetch(url)).text()).toBe("");
 });
 
@@ -66,7 +80,7 @@ test("a client that leaves in the middle of a body frees the source", async () =
       freed.resolve("freed");
     }
   }
-  const { url, events } = await serving(() => new Response(streamOf(endless())));
+  const { url, events } = await serving(() => streamResponse(endless(), {}));
   (await firstAnswer(url)).destroy();
   expect(await freed.promise).toBe("freed");
   expect(events).toEqual([]);
@@ -84,7 +98,7 @@ test("a client that leaves while the source has nothing to say frees it at once"
       return { done: true, value: undefined };
     },
   };
-  const { url } = await serving(() => new Response(streamOf(silent)));
+  const { url } = await serving(() => streamResponse(silent, {}));
   (await firstAnswer(url)).destroy();
   expect(await freed.promise).toBe("freed");
 });
@@ -98,7 +112,7 @@ test("a client that takes nothing for too long is cut off, which frees the sourc
       freed.resolve("freed");
     }
   }
-  const { url, events } = await serving(() => new Response(streamOf(endless(), { stallMs: 50 })));
+  const { url, events } = await serving(() => streamResponse(endless(), { stallMs: 50 }));
   const answer = await firstAnswer(url);
   const broken = new Promise<unknown>((resolve) => {
     answer.on("error", resolve);
@@ -116,7 +130,7 @@ test("a client that waits for a source with nothing to say is not cut off", asyn
       yield Buffer.from(String(chunk));
     }
   }
-  const { url } = await serving(() => new Response(streamOf(slow(), { stallMs: 20 })));
+  const { url } = await serving(() => streamResponse(slow(), { stallMs: 20 }));
   expect(await (await fetch(url)).text()).toBe("012");
 });
 
@@ -125,8 +139,8 @@ test("a source that fails breaks the connection, so that nobody takes a part for
     yield* lentChunks(2);
     throw new Error("the disk went away");
   }
-  const { url, events } = await serving(
-    () => new Response(streamOf(failing()), { headers: { "x-request-id": "r-2" } }),
+  const { url, events } = await serving(() =>
+    streamResponse(failing(), { headers: { "x-request-id": "r-2" } }),
   );
   const answer = await fetch(url);
   await expect(answer.arrayBuffer()).rejects.toThrow("terminated");
