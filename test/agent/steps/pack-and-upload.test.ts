@@ -159,7 +159,9 @@ describe("packing the root file system", () => {
 async function send(parts: readonly string[], status = 200) {
   const { workFolder, imageRoot } = await imageWith(["vmlinuz", "initrd", "kernel-parameters"]);
   const stored = new Map<string, string>();
+  const types = new Map<string, string | undefined>();
   const url = await httpServer((request, response) => {
+    types.set(request.url ?? "", request.headers["content-type"]);
     void buffer(request).then((body) => {
       stored.set(request.url ?? "", body.toString());
       return response.writeHead(status).end();
@@ -170,6 +172,7 @@ async function send(parts: readonly string[], status = 200) {
     workFolder,
     state: {
       rootfs: join(boot, "vmlinuz"),
+      ...(parts.includes("packages") ? { packages: join(boot, "kernel-parameters") } : {}),
       bootFiles: {
         kernel: join(boot, "vmlinuz"),
         initrd: join(boot, "initrd"),
@@ -182,7 +185,7 @@ async function send(parts: readonly string[], status = 200) {
     },
   });
   await upload(context, { do: "upload", status: "packaging_artifacts" });
-  return { ...context, stored };
+  return { ...context, stored, types };
 }
 
 describe("uploading an image's parts", () => {
@@ -194,6 +197,15 @@ describe("uploading an image's parts", () => {
     const hash = (algorithm: string): string => createHash(algorithm).update("initrd").digest("hex");
     expect(state.uploaded[2]).toEqual({ part: "initrd", size: 6, md5: hash("md5"), sha256: hash("sha256") });
     expect(reports.at(-1)).toEqual({ message: "Uploading boot_parameters", percent: 100 });
+  });
+
+  it("sends the list of packages, where there is one, as JSON", async () => {
+    const { state, types } = await send(["packages"]);
+    expect(state.uploaded.map(({ part }) => part)).toEqual(["rootfs", "kernel", "initrd", "packages"]);
+    expect(Object.fromEntries(types)).toMatchObject({
+      "/rootfs": "application/octet-stream",
+      "/packages": "application/json",
+    });
   });
 
   it("leaves out parameters that the image has not", async () => {
