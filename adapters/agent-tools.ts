@@ -10,6 +10,7 @@ import { createSquashfs } from "./package/squashfs.ts";
 import { createDiskTool } from "./process/disk-use.ts";
 import { createRepositories } from "./repositories/http.ts";
 import { createJinja } from "./templates/jinja.ts";
+import { createShell } from "./shell/shell.ts";
 import { createTransfer, type TransferConfig } from "./transfer/transfer.ts";
 
 export interface AgentToolsConfig {
@@ -23,6 +24,8 @@ export interface AgentToolsConfig {
   readonly packerPlugins?: string;
   /** `mksquashfs` of the PATH by default. */
   readonly mksquashfs?: string;
+  /** `unsquashfs` of the PATH by default. */
+  readonly unsquashfs?: string;
   /** This machine's by default, as `process.arch` has it. */
   readonly machine?: string;
   readonly transfer?: TransferConfig;
@@ -30,7 +33,7 @@ export interface AgentToolsConfig {
 
 /** Everything that an agent's steps let others do. */
 export function createAgentTools(run: RunCommand, config: AgentToolsConfig = {}): AgentTools {
-  const { python, kiwi, packer, packerPlugins, mksquashfs, machine = process.arch } = config;
+  const { python, kiwi, packer, packerPlugins, mksquashfs, unsquashfs, machine = process.arch } = config;
   return {
     transfer: createTransfer(config.transfer),
     archive: { unpack: unpackArchive },
@@ -46,6 +49,11 @@ export function createAgentTools(run: RunCommand, config: AgentToolsConfig = {})
     bootFiles: createBootFiles(),
     packages: createPackageLists(run),
     disk: createDiskTool(run),
-    squashfs: createSquashfs({ run, ...(mksquashfs === undefined ? {} : { program: mksquashfs }) }),
+    squashfs: createSquashfs({
+      run,
+      ...(mksquashfs === undefined ? {} : { program: mksquashfs }),
+      ...(unsquashfs === undefined ? {} : { unpacker: unsquashfs }),
+    }),
+    shell: createShell(run),
   };
 }

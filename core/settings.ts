@@ -28,6 +28,11 @@ export interface Settings {
     /** A shell that nobody has used for so long ends; its user is warned so many seconds earlier. */
     readonly idleLimitSeconds: number;
     readonly idleWarningSeconds: number;
+    /** Where shells listen, and what clients are told; without `ports` each takes a free one. */
+    readonly shell: {
+      readonly host: string;
+      readonly ports?: { readonly first: number; readonly last: number };
+    };
     readonly repositoryWaitSeconds: number;
     readonly recipeLimits: { readonly maxBytes: number; readonly maxEntries: number };
     /** Of a job's log, in bytes: what all of its agents' programs may print. */

@@ -91,6 +91,31 @@ const numbersByName = <const Name extends string>(names: readonly Name[], min: n
     }),
   );
 
+/** `first-last`, both included. */
+const portRange = v.pipe(
+  v.string(),
+  v.regex(/^\d{1,5}-\d{1,5}$/u, "is no range of ports such as 30000-32767"),
+  v.transform((range) => {
+    const [first = 0, last = 0] = range.split("-").map(Number);
+    return { first, last };
+  }),
+  v.check(
+    ({ first, last }) => first >= 1 && first <= last && last <= 65_535,
+    "is no range of ports such as 30000-32767",
+  ),
+);
+
+/** Addresses that mean every one of a machine's. */
+const ANYWHERE = /^(?:0\.0\.0\.0|\[?::\]?|\*)$/u;
+const shellHost = v.pipe(
+  text,
+  v.regex(/^[\w.:-]{1,253}$/u, "is no name or address of a machine"),
+  v.check(
+    (host) => !ANYWHERE.test(host),
+    "is no address that a client could connect to; name one of this machine's",
+  ),
+);
+
 const LONGEST_PHASE = 30 * 86_400;
 
 const Environment = v.object({
@@ -119,6 +144,7 @@ const Environment = v.object({
   ),
   IMS_PYTHON: v.optional(text),
   IMS_MKSQUASHFS: v.optional(text),
+  IMS_UNSQUASHFS: v.optional(text),
   IMS_AGENT_PATIENCE: v.optional(text),
   IMS_MAX_JOBS: v.optional(wholeNumber(0, 10_000), "2"),
   IMS_MAX_JOBS_BY_ARCH: v.optional(numbersByName(ARCHS, 0, 10_000), ""),
@@ -126,6 +152,8 @@ const Environment = v.object({
   IMS_PHASE_SECONDS: v.optional(numbersByName(LIMITED_PHASES, 1, LONGEST_PHASE), ""),
   IMS_IDLE_SECONDS: v.optional(wholeNumber(60, LONGEST_PHASE), "14400"),
   IMS_IDLE_WARNING_SECONDS: v.optional(wholeNumber(0, LONGEST_PHASE), "900"),
+  IMS_SHELL_HOST: v.optional(shellHost),
+  IMS_SHELL_PORTS: v.optional(portRange),
   IMS_REPO_WAIT_SECONDS: v.optional(wholeNumber(0, 86_400), "500"),
   IMS_MOVE_WAIT: v.optional(wholeNumber(0, 3600), "20"),
   IMS_MAX_ARCHIVE_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(1024 ** 3)),
@@ -164,6 +192,7 @@ const AgentEnvironment = v.pipe(
       "IMS_PACKER_PLUGINS",
       "IMS_PYTHON",
       "IMS_MKSQUASHFS",
+      "IMS_UNSQUASHFS",
       "IMS_AGENT_PATIENCE",
     ]),
   ),
@@ -289,6 +318,18 @@ function packLevel(env: Environment): { level?: number } {
   return level === undefined ? {} : { level };
 }
 
+/** A service that listens everywhere does not say where its clients are: its shells stay on the machine until told. */
+function shellSettings({
+  IMS_HOST,
+  IMS_SHELL_HOST,
+  IMS_SHELL_PORTS,
+}: Environment): Settings["jobs"]["shell"] {
+  return {
+    host: IMS_SHELL_HOST ?? (ANYWHERE.test(IMS_HOST) ? "127.0.0.1" : IMS_HOST),
+    ...(IMS_SHELL_PORTS === undefined ? {} : { ports: IMS_SHELL_PORTS }),
+  };
+}
+
 function jobSettings(env: Environment, arch: string): Settings["jobs"] {
   return {
     maxRunning: env.IMS_MAX_JOBS,
@@ -304,6 +345,7 @@ function jobSettings(env: Environment, arch: string): Settings["jobs"] {
     },
     idleLimitSeconds: env.IMS_IDLE_SECONDS,
     idleWarningSeconds: env.IMS_IDLE_WARNING_SECONDS,
+    shell: shellSettings(env),
     repositoryWaitSeconds: env.IMS_REPO_WAIT_SECONDS,
     recipeLimits: { maxBytes: env.IMS_MAX_RECIPE_BYTES, maxEntries: RECIPE_ENTRIES },
     maxLogBytes: env.IMS_MAX_LOG_BYTES,

@@ -1,8 +1,8 @@
-import { readlink, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isDomainError } from "../../core/errors.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
-import { codeOf } from "../process/errors.ts";
+import { hasOwnMountNamespace, orNothing } from "../process/mount-namespace.ts";
 
 const LIMIT_MS = 60_000;
 
@@ -14,22 +14,6 @@ export interface PrivateDpkgOptions {
 }
 
 export type PrivateDpkg = { readonly done: true } | { readonly done: false; readonly why: string };
-
-async function orNothing<T>(asking: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asking;
-  } catch (error) {
-    if (codeOf(error) === undefined) throw error;
-    return undefined;
-  }
-}
-
-/** The first process of a process namespace has mounts of its own, too: nobody makes one without the other. */
-async function hasOwnMountNamespace(): Promise<boolean> {
-  if (process.pid === 1) return true;
-  const first = await orNothing(readlink("/proc/1/ns/mnt"));
-  return first !== undefined && first !== (await readlink("/proc/self/ns/mnt"));
-}
 
 async function obstacle(folder: string, options: PrivateDpkgOptions): Promise<string | undefined> {
   if ((await orNothing(stat(folder)))?.isDirectory() !== true) return "this machine has none";

@@ -1,9 +1,9 @@
-import type { PackOrder } from "../../core/ports/agent-tools.ts";
+import type { PackOrder, UnpackRootfsOrder } from "../../core/ports/agent-tools.ts";
 import { realpath, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DomainError, isDomainError } from "../../core/errors.ts";
 import type { PackOptions } from "../../core/jobs/plan.ts";
-import type { RunCommand } from "../../core/ports/commands.ts";
+import type { Command, RunCommand } from "../../core/ports/commands.ts";
 import { fileError } from "../archive/fs-errors.ts";
 import { mountsInside, unmountInside } from "../process/mounts.ts";
 
@@ -16,6 +16,8 @@ export interface SquashfsConfig {
   readonly run: RunCommand;
   /** `mksquashfs` of the PATH by default. */
   readonly program?: string;
+  /** `unsquashfs` of the PATH by default. */
+  readonly unpacker?: string;
 }
 
 /** Options of mksquashfs. lz4 and xz know no level. */
@@ -73,40 +75,49 @@ async function usedBytes(run: RunCommand, folder: string, signal: AbortSignal): 
   return Number(bytes);
 }
 
-/** Packs folders with squashfs-tools. Errors: `not-found` when mksquashfs is missing, `unavailable`. */
-export function createSquashfs({ run, program = "mksquashfs" }: SquashfsConfig) {
+/** squashfs-tools. Errors: `not-found` when one of its programs is missing, `unavailable`. */
+export function createSquashfs({ run, program = "mksquashfs", unpacker = "unsquashfs" }: SquashfsConfig) {
   return {
     unmountBelow: (folder: string) => unmountBelow(run, folder),
     space: async (folder: string, file: string, signal: AbortSignal) => ({
       needed: Math.ceil((await usedBytes(run, folder, signal)) * LEAST_SHARE),
       free: await freeBytes(file),
     }),
-    pack: async (
-      order: PackOrder,
-    ): Promise<{ readonly exitCode: number; readonly lines: readonly string[] }> => {
-      const lines: string[] = [];
-      const take = (line: string): void => {
-        const percent = readBar(line);
-        if (percent !== undefined) return order.onPercent(percent);
-        if (line.trim() === "") return;
-        lines.push(line);
-        if (lines.length > KEPT_LINES) lines.shift();
-        order.onLine(line);
-      };
-      const args = packArguments(order.folder, order.file, order.options);
-      try {
-        const { exitCode } = await run({
-          file: program,
-          args,
-          onLine: take,
-          quiet: true,
-          signal: order.signal,
-        });
-        return { exitCode, lines };
-      } catch (error) {
-        if (!isDomainError(error, "not-found")) throw error;
-        throw new DomainError("not-found", `${program} is missing.`, { cause: error });
-      }
+    pack: (order: PackOrder) =>
+      runWithBar(run, { file: program, args: packArguments(order.folder, order.file, order.options) }, order),
+    expectUnpacker: async (signal: AbortSignal): Promise<void> => {
+      // it ends with 1 even when it is asked for nothing but its version
+      await named(unpacker, run({ file: unpacker, args: ["-version"], quiet: true, signal }));
     },
+    unpack: (order: UnpackRootfsOrder) =>
+      runWithBar(run, { file: unpacker, args: ["-xattrs", "-dest", order.folder, order.file] }, order),
   };
+}
+
+async function named<T>(program: string, running: Promise<T>): Promise<T> {
+  try {
+    return await running;
+  } catch (error) {
+    if (!isDomainError(error, "not-found")) throw error;
+    throw new DomainError("not-found", `${program} is missing.`, { cause: error });
+  }
+}
+
+/** Any end of the program resolves. */
+async function runWithBar(
+  run: RunCommand,
+  { file, args }: Pick<Command, "file" | "args">,
+  { onLine, onPercent, signal }: Pick<PackOrder, "onLine" | "onPercent" | "signal">,
+): Promise<{ readonly exitCode: number; readonly lines: readonly string[] }> {
+  const lines: string[] = [];
+  const take = (line: string): void => {
+    const percent = readBar(line);
+    if (percent !== undefined) return onPercent(percent);
+    if (line.trim() === "") return;
+    lines.push(line);
+    if (lines.length > KEPT_LINES) lines.shift();
+    onLine(line);
+  };
+  const { exitCode } = await named(file, run({ file, args, onLine: take, quiet: true, signal }));
+  return { exitCode, lines };
 }

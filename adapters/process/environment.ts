@@ -15,7 +15,7 @@ const KEPT = [
 ] as const;
 
 /** Build tools live in the system folders, which a user's PATH often lacks. */
-const SYSTEM_PATH = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+export const SYSTEM_PATH = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /**
  * The little of an environment that programs of a job get: where programs are, proxies, certificates, and a UTF-8

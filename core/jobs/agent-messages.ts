@@ -16,6 +16,15 @@ export function partKey(imageId: string, part: ImagePart): string {
   return `${imageId}/${part === "packages" ? "packages.json" : part}`;
 }
 
+/** Agent -> service: the job failed. The service adds phase and log tail. */
+export const AgentFailure = v.object({
+  code: FailureCode,
+  message: v.pipe(v.string(), v.maxLength(2000)),
+  exit_code: v.optional(v.number()),
+  hint: v.pipe(v.string(), v.maxLength(2000)),
+});
+export type AgentFailure = v.InferOutput<typeof AgentFailure>;
+
 /** Agent -> service, at least every heartbeat: what it is doing. */
 export const AgentReport = v.object({
   status: JobStatus,
@@ -23,6 +32,10 @@ export const AgentReport = v.object({
   percent: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(100))),
   /** With `waiting_on_user`: for how many seconds nobody has used the shell, by the agent's own clock. */
   idle_seconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(31_536_000))),
+  /** With `waiting_on_user`: where the shell answers, on the host that the plan named. */
+  shell: v.optional(v.object({ port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535)) })),
+  /** With the shell of a build that failed: why it did, and in which phase. The job ends with that, however it ends. */
+  held: v.optional(v.object({ ...AgentFailure.entries, phase: JobStatus })),
 });
 export type AgentReport = v.InferOutput<typeof AgentReport>;
 
@@ -43,15 +56,6 @@ export const AgentFinish = v.object({
   builder: v.optional(Builder),
 });
 export type AgentFinish = v.InferOutput<typeof AgentFinish>;
-
-/** Agent -> service: the job failed. The service adds phase and log tail. */
-export const AgentFailure = v.object({
-  code: FailureCode,
-  message: v.pipe(v.string(), v.maxLength(2000)),
-  exit_code: v.optional(v.number()),
-  hint: v.pipe(v.string(), v.maxLength(2000)),
-});
-export type AgentFailure = v.InferOutput<typeof AgentFailure>;
 
 /** Service -> agent: where to put an artifact. */
 export const UploadTarget = v.object({

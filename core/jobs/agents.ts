@@ -13,15 +13,16 @@ import { createAgentGuard, gone } from "./agent-guard.ts";
 import type { AgentIdentity } from "./agent-tokens.ts";
 import { heartbeat } from "./activities.ts";
 import { finishImage } from "./finish-image.ts";
+import { imageDownload } from "./image-download.ts";
 import type { Job } from "./job.ts";
-import { failJob } from "./job-endings.ts";
+import { failJob, tailOrNothing } from "./job-endings.ts";
 import { appendWithin } from "./log-bound.ts";
 import { isLogOpen } from "./log-life.ts";
 import { createLogStarts } from "./log-starts.ts";
 import { createPlan } from "./make-plan.ts";
 import type { Plan } from "./plan.ts";
 import { recipeDownload } from "./recipe-download.ts";
-import { reported } from "./transitions.ts";
+import { type ReportFacts, reported } from "./transitions.ts";
 
 /**
  * What a job's agent may ask and say. Each call throws `gone` once the job is over or deleted, or a newer attempt has
@@ -48,7 +49,8 @@ export function createAgents(ports: CorePorts, settings: Settings, wake: () => v
   async function report(agent: AgentIdentity, message: AgentReport): Promise<void> {
     await reapply(ports, async () => {
       const { job, activity } = await working(agent);
-      const value = reported(job.value, message, clock.now());
+      const facts = await factsFor(ports, settings, job.id, message);
+      const value = reported(job.value, message, clock.now(), facts);
       const change =
         value === undefined
           ? []
@@ -60,8 +62,9 @@ export function createAgents(ports: CorePorts, settings: Settings, wake: () => v
 
   return {
     async plan(agent) {
-      const { job } = await working(agent);
-      return createPlan(job.value, agent.attempt, await recipeDownload(ports, settings, job.value), settings);
+      const job = (await working(agent)).job.value;
+      const download = job.job_type === "create" ? recipeDownload : imageDownload;
+      return createPlan(job, agent.attempt, await download(ports, settings, job), settings);
     },
     report,
     async appendLog(agent, offset, bytes) {
@@ -106,4 +109,15 @@ function uploadHeaders(job: Job): Record<string, string> {
     "x-amz-meta-x-shasta-ims-image-name": encodeURIComponent(job.image_root_archive_name),
     "x-amz-meta-x-shasta-ims-job-id": job.id,
   };
+}
+
+/** The log's end is read for a failure alone. */
+async function factsFor(
+  ports: CorePorts,
+  settings: Settings,
+  jobId: string,
+  { held }: AgentReport,
+): Promise<ReportFacts> {
+  const shellHost = settings.jobs.shell.host;
+  return held === undefined ? { shellHost } : { shellHost, logTail: await tailOrNothing(ports, jobId) };
 }

@@ -16,10 +16,14 @@ export const FAILURE_CODES = [
   "not_supported",
   "oom_killed",
   "packing_failed",
+  "public_key_unusable",
   "recipe_invalid",
   "repository_unreachable",
+  "shell_failed",
   "template_failed",
+  "unpacking_failed",
   "upload_failed",
+  "user_failed",
   "work_folder_lost",
 ] as const;
 export const FailureCode = v.picklist(FAILURE_CODES);

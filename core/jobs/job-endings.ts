@@ -36,11 +36,16 @@ export async function failJob(
   jobId: string,
   reason: FailureReason,
 ): Promise<void> {
-  const tail = await logTail(ports.logs, jobId).catch((error: unknown) => {
-    ports.telemetry.emit({ event: "log-unreadable", level: "warn", job: jobId, reason: String(error) });
-    return [];
-  });
+  const tail = await tailOrNothing(ports, jobId);
   await endJob(ports, settings, jobId, (job) =>
     failed(job, { ...reason, log_tail: tail }, ports.clock.now()),
   );
+}
+
+/** The log's last lines, as far as they can be read: a failure is told without them, too. */
+export async function tailOrNothing({ logs, telemetry }: CorePorts, jobId: string): Promise<string[]> {
+  return await logTail(logs, jobId).catch((error: unknown) => {
+    telemetry.emit({ event: "log-unreadable", level: "warn", job: jobId, reason: String(error) });
+    return [];
+  });
 }

@@ -81,5 +81,7 @@ export const Job = v.object({
   source: JobSource,
   /** Id of the image that this job will make; its artifacts are stored under it before the record exists. */
   planned_image_id: v.string(),
+  /** Why the build failed whose shell is open: what the job ends with, whatever ends the shell. */
+  held_failure: v.optional(JobFailure),
 });
 export type Job = v.InferOutput<typeof Job>;

@@ -24,7 +24,31 @@ export const PackOptions = v.object({
 });
 export type PackOptions = v.InferOutput<typeof PackOptions>;
 
+/** The shell that a job opens: who may use it, where it listens, and when it ends for want of a user. */
+export const ShellOrder = v.object({
+  /** Text of an authorized_keys file. */
+  public_key: v.string(),
+  /** Where sshd listens, and what clients are told. */
+  host: v.string(),
+  /** Absent: any free port. */
+  ports: v.optional(v.object({ first: v.number(), last: v.number() })),
+  /** Whether the image root is all that its user sees. */
+  jail: v.boolean(),
+  /** Whether kernel modules can be built in the image root. */
+  dkms: v.boolean(),
+  idle_seconds: v.number(),
+  /** How long before the end the user is warned. */
+  idle_warning_seconds: v.number(),
+});
+export type ShellOrder = v.InferOutput<typeof ShellOrder>;
+
 const Step = v.variant("do", [
+  v.object({ do: v.literal("check-shell"), status: JobStatus }),
+  v.object({ do: v.literal("fetch-rootfs"), status: JobStatus, download: Download }),
+  v.object({ do: v.literal("unpack-rootfs"), status: JobStatus }),
+  v.object({ do: v.literal("open-shell"), status: JobStatus }),
+  v.object({ do: v.literal("wait-for-user"), status: JobStatus }),
+  v.object({ do: v.literal("close-shell"), status: JobStatus }),
   v.object({ do: v.literal("fetch-recipe"), status: JobStatus, download: Download }),
   /** Refuses an archive that unpacks to more than this. */
   v.object({
@@ -76,6 +100,8 @@ export const Plan = v.object({
   heartbeat_seconds: v.number(),
   /** What programs print is left out of the log from this size on; absent: the agent's own limit. */
   log_bytes: v.optional(v.number()),
+  /** Of a customize job: what its steps open. Of a create job: what is opened when its build fails. */
+  shell: v.optional(ShellOrder),
   steps: v.array(Step),
 });
 export type Plan = v.InferOutput<typeof Plan>;

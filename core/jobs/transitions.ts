@@ -2,30 +2,66 @@ import { isoTime } from "../collection.ts";
 import type { AgentReport } from "./agent-messages.ts";
 import type { JobFailure } from "./failure.ts";
 import type { Job, JobProgress } from "./job.ts";
+import { closeShells, openShells } from "./job-shell.ts";
 import { agentMayReport, isTerminal, type JobStatus } from "./status.ts";
 
 /**
  * What may happen to a job. Each function answers the job as it is afterwards, or `undefined` when the event changes
  * nothing: nothing but an administrator's word changes a job that has ended.
  */
-export function reported(job: Job, report: AgentReport, now: number): Job | undefined {
+export function reported(
+  job: Job,
+  report: AgentReport,
+  now: number,
+  known: ReportFacts = {},
+): Job | undefined {
   if (!agentMayReport(job.job_type, job.status, report.status)) return undefined;
   const progress: JobProgress = {
     ...(report.message === undefined ? {} : { message: report.message }),
     ...(report.percent === undefined ? {} : { percent: report.percent }),
     phases: enter(job.progress, report.status, now),
   };
-  return { ...job, status: report.status, progress };
+  return {
+    ...job,
+    ...heldFailure(job, report, known),
+    ...shells(job, report, known),
+    status: report.status,
+    progress,
+  };
+}
+
+/** What a report does not say itself. */
+export interface ReportFacts {
+  /** On which the job's shell listens. */
+  readonly shellHost?: string;
+  /** The log's last lines; asked for with a failure that is held back. */
+  readonly logTail?: readonly string[];
+}
+
+/** The first one counts. */
+function heldFailure(job: Job, { held }: AgentReport, { logTail = [] }: ReportFacts): Partial<Job> {
+  if (held === undefined || job.held_failure !== undefined) return {};
+  return { held_failure: { ...held, log_tail: [...logTail] } };
+}
+
+function shells(job: Job, { status, shell }: AgentReport, { shellHost }: ReportFacts): Partial<Job> {
+  const { ssh_containers } = job;
+  if (status === "waiting_on_user" && shell !== undefined && shellHost !== undefined)
+    return { ssh_containers: openShells(ssh_containers, { host: shellHost, port: shell.port }) };
+  const isOver = job.status === "waiting_on_user" && status !== "waiting_on_user";
+  return isOver ? { ssh_containers: closeShells(ssh_containers) } : {};
 }
 
 export function succeeded(job: Job, imageId: string, now: number): Job | undefined {
-  if (isTerminal(job.status)) return undefined;
+  if (isTerminal(job.status) || job.held_failure !== undefined) return undefined;
   return { ...ended(job, now), status: "success", resultant_image_id: imageId };
 }
 
+/** A build's failure that was held back while its shell was open is the reason, whatever ended the shell. */
 export function failed(job: Job, failure: Omit<JobFailure, "phase">, now: number): Job | undefined {
   if (isTerminal(job.status)) return undefined;
-  return { ...ended(job, now), status: "error", error: { phase: job.status, ...failure } };
+  const error = job.held_failure ?? { phase: job.status, ...failure };
+  return { ...ended(job, now), status: "error", error };
 }
 
 /** An administrator's word: any transition is allowed, and an error set this way has no reason (behaviour 171). */
@@ -37,11 +73,16 @@ export function patched(
   const status = patch.status ?? job.status;
   const phases = isTerminal(status) ? close(job.progress, now) : enter(job.progress, status, now);
   const resultant_image_id = patch.resultant_image_id ?? job.resultant_image_id;
-  return { ...job, status, resultant_image_id, progress: { phases } };
+  const over = isTerminal(status) ? { ssh_containers: closeShells(job.ssh_containers) } : {};
+  return { ...job, ...over, status, resultant_image_id, progress: { phases } };
 }
 
 function ended(job: Job, now: number): Job {
-  return { ...job, progress: { phases: close(job.progress, now) } };
+  return {
+    ...job,
+    ssh_containers: closeShells(job.ssh_containers),
+    progress: { phases: close(job.progress, now) },
+  };
 }
 
 type Phases = JobProgress["phases"];

@@ -18,6 +18,7 @@ export interface AgentTools {
   readonly bootFiles: BootFileTool;
   readonly packages: PackageTool;
   readonly squashfs: SquashfsTool;
+  readonly shell: ShellTool;
   readonly disk: DiskTool;
 }
 
@@ -253,7 +254,20 @@ export interface PackOrder {
   readonly signal: AbortSignal;
 }
 
+/** `folder` must not exist. */
+export interface UnpackRootfsOrder {
+  readonly file: string;
+  readonly folder: string;
+  readonly onLine: (line: string) => void;
+  readonly onPercent: (percent: number) => void;
+  readonly signal: AbortSignal;
+}
+
 export interface SquashfsTool {
+  /** @throws `not-found` when unsquashfs is missing. */
+  expectUnpacker(signal: AbortSignal): Promise<void>;
+  /** Unpacks everything with all that the files are (owners, modes, attributes, holes); any end of unsquashfs resolves. */
+  unpack(order: UnpackRootfsOrder): Promise<{ readonly exitCode: number; readonly lines: readonly string[] }>;
   /** Unmounts what is mounted below the folder. @throws `unavailable` when something stays mounted. */
   unmountBelow(folder: string): Promise<readonly string[]>;
   /** Bytes that the squashfs needs at the very least, and that are free where it goes. */
@@ -264,4 +278,57 @@ export interface SquashfsTool {
   ): Promise<{ readonly needed: number; readonly free: number }>;
   /** Packs the whole folder into a new file; any end of mksquashfs resolves. */
   pack(order: PackOrder): Promise<{ readonly exitCode: number; readonly lines: readonly string[] }>;
+}
+
+/** What a shell is to be. */
+export interface OpenShellOrder {
+  readonly publicKey: string;
+  readonly host: string;
+  /** Absent: any free port. */
+  readonly ports?: { readonly first: number; readonly last: number };
+  readonly jail: boolean;
+  /** Whether the image root gets the machine's devices and a writable /sys, as building kernel modules needs. */
+  readonly dkms: boolean;
+  /** What every login finds in its environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Shown as /mnt/image; holds `image-root`. */
+  readonly folder: string;
+  /** For keys and configuration; must not exist. */
+  readonly scratchFolder: string;
+  /** What is worth a line in the job's log. */
+  readonly onLine: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export const SHELL_MARKERS = ["complete", "failed"] as const;
+export type ShellMarker = (typeof SHELL_MARKERS)[number];
+
+/** A shell that answers. */
+export interface OpenShell {
+  readonly port: number;
+  /** What its user said by a file of that name, if anything yet; `failed` counts more. */
+  said(): Promise<ShellMarker | undefined>;
+  /** Whether somebody has used it since it was asked last; asked every second or so. */
+  used(): Promise<boolean>;
+  /** Shows a line on every terminal that is logged in. */
+  warn(text: string): Promise<void>;
+  /** Resolves when sshd has ended without being told to, with how. */
+  readonly ended: Promise<string>;
+  /**
+   * Ends everything that runs in it, unmounts what was mounted for it, and leaves the image root as its user made it:
+   * without the markers, and with its own resolv.conf. Safe to repeat. @throws `unavailable`
+   */
+  close(): Promise<void>;
+}
+
+export interface ShellTool {
+  /** Proves that shells can be opened here. @throws `not-found` when a program is missing, `forbidden` where they cannot. */
+  check(signal: AbortSignal): Promise<void>;
+  /** Why sshd could not use this text of an authorized_keys file; `undefined` when it can. */
+  keyTrouble(publicKey: string, scratchFolder: string, signal: AbortSignal): Promise<string | undefined>;
+  /**
+   * Resolves when sshd has greeted at the port.
+   * @throws `invalid` when the image root has nothing to log in to, `unavailable`.
+   */
+  open(order: OpenShellOrder): Promise<OpenShell>;
 }

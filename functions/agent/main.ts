@@ -35,7 +35,7 @@ Environment:
   IMS_WORK_FOLDER     folder to work in, ends in the job's id; removed in the end
   IMS_AGENT_PATIENCE  seconds without any answer after which the agent gives up (900)
   IMS_KEEP_WORK       1: leave the work folder as it is
-  IMS_KIWI, IMS_PACKER, IMS_PYTHON, IMS_MKSQUASHFS  programs to use instead of those of the PATH
+  IMS_KIWI, IMS_PACKER, IMS_PYTHON, IMS_MKSQUASHFS, IMS_UNSQUASHFS  programs to use instead of those of the PATH
   IMS_PACKER_PLUGINS  folder of packer's plugins; without it each build fetches what its template asks for
 
 Exit code: 0 when the service knows how the job ended or no longer wants to know, 1 when it could not be told,

@@ -1,18 +1,17 @@
 import type { AgentReport } from "../../core/jobs/agent-messages.ts";
+import type { Progress } from "./step.ts";
 import type { JobStatus } from "../../core/jobs/status.ts";
 
 /** Progress that changes faster is told this often, in milliseconds. */
 const PROGRESS_MILLISECONDS = 1000;
 const LONGEST_MESSAGE = 500;
 
-interface Progress {
-  readonly message?: string;
-  readonly percent?: number;
-}
+/** What goes with every report of a status. */
+export type StatusFacts = Pick<AgentReport, "shell" | "held">;
 
 export interface Reporter {
   /** The job's status from now on. Every status is told, in order. */
-  readonly status: (status: JobStatus) => void;
+  readonly status: (status: JobStatus, facts?: StatusFacts) => void;
   /** What is being done in it. Only the latest is told. */
   readonly progress: (progress: Progress) => void;
   /** Resolves when the service knows all of it. */
@@ -66,13 +65,13 @@ export function createReporter(config: ReporterConfig): Reporter {
   }, config.heartbeat * 500);
 
   return {
-    status: (status) => {
-      current = { status };
+    status: (status, facts = {}) => {
+      current = { ...facts, status };
       tell(current);
     },
     progress: (progress) => {
       if (current === undefined) return;
-      current = reportOf(current.status, progress, config.clean);
+      current = reportOf(current, progress, config.clean);
       throttle ??= setTimeout(tellProgress, PROGRESS_MILLISECONDS);
     },
     settle: async () => {
@@ -88,12 +87,15 @@ export function createReporter(config: ReporterConfig): Reporter {
 }
 
 function reportOf(
-  status: JobStatus,
-  { message, percent }: Progress,
+  { status, shell, held }: AgentReport,
+  { message, percent, idleSeconds }: Progress,
   clean: (text: string) => string,
 ): AgentReport {
   return {
     status,
+    ...(shell === undefined ? {} : { shell }),
+    ...(held === undefined ? {} : { held }),
+    ...(idleSeconds === undefined ? {} : { idle_seconds: idleSeconds }),
     ...(message === undefined ? {} : { message: shortened(clean(message.replaceAll(/\s+/gu, " "))) }),
     ...(percent === undefined || !Number.isFinite(percent)
       ? {}

@@ -2,14 +2,16 @@ import { inspect } from "node:util";
 import { DomainError } from "../../core/errors.ts";
 import type { AgentFailure, AgentFinish } from "../../core/jobs/agent-messages.ts";
 import type { AgentTools } from "../../core/ports/agent-tools.ts";
+import type { JobStatus } from "../../core/jobs/status.ts";
 import type { Plan, Step } from "../../core/jobs/plan.ts";
 import { AgentEnding } from "./ending.ts";
 import { withDiskUse } from "./disk-report.ts";
+import { offerDebugShell } from "./debug-shell.ts";
 import { failureOf } from "./failure.ts";
 import type { JobLog } from "./log-shipper.ts";
 import { secretValues } from "./secrets.ts";
 import { createReporter } from "./reporter.ts";
-import type { Reporter } from "./reporter.ts";
+import type { Reporter, StatusFacts } from "./reporter.ts";
 import type { ServiceClient } from "./service-client.ts";
 import type { RunCommand, StepContext, StepState } from "./step.ts";
 
@@ -113,12 +115,53 @@ async function carryOutSteps(parts: AgentParts, plan: Plan, reporter: Reporter):
   const state: StepState = { uploaded: [] };
   const { progress } = reporter;
   const context = { plan, workFolder, log: log.line, progress, signal, run, service, tools, state };
-  for (const step of plan.steps) {
-    signal.throwIfAborted();
-    reporter.status(step.status);
-    await timed(log, step.do, () => parts.carryOut(context, step));
+  try {
+    for (const step of plan.steps) {
+      signal.throwIfAborted();
+      reporter.status(step.status, shellFacts(step.status, state));
+      await carryOutStep(parts, { context, reporter, step });
+    }
+    return state;
+  } finally {
+    await closeShell(parts, state);
   }
-  return state;
+}
+
+/** Clients connect as soon as they read the status, so it says where to. */
+function shellFacts(status: JobStatus, { shell }: StepState): StatusFacts {
+  return status === "waiting_on_user" && shell !== undefined ? { shell: { port: shell.port } } : {};
+}
+
+interface Performance {
+  readonly context: StepContext;
+  readonly reporter: Reporter;
+  readonly step: Step;
+}
+
+/** A build that fails may be looked into, when that was asked for, before the job ends with its failure. */
+async function carryOutStep(parts: AgentParts, { context, reporter, step }: Performance): Promise<void> {
+  const { log, signal } = parts;
+  try {
+    await timed(log, step.do, () => parts.carryOut(context, step));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (step.status !== "building_image" || context.plan.shell === undefined) throw error;
+    const failure = await explain(parts, error, context.plan);
+    log.note(`The build failed (${failure.code}): ${failure.message}`);
+    // The service keeps the log's last lines with the failure.
+    await log.drain(DRAIN_MILLISECONDS);
+    await offerDebugShell(context, reporter, { ...failure, phase: step.status });
+    throw error;
+  }
+}
+
+/** One that is still open when the work ends, however it ends. */
+async function closeShell({ complain }: AgentParts, state: StepState): Promise<void> {
+  try {
+    await state.shell?.close();
+  } catch (error) {
+    complain(`The shell cannot be closed: ${String(error)}`);
+  }
 }
 
 /** The lines in which the time of tools can be told from the agent's own: always of this form. */

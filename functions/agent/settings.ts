@@ -25,6 +25,7 @@ const Environment = v.pipe(
     IMS_PACKER_PLUGINS: v.optional(v.pipe(v.string(), v.check(isAbsolute, "is not an absolute path"))),
     IMS_PYTHON: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
     IMS_MKSQUASHFS: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
+    IMS_UNSQUASHFS: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
   }),
   // All of it is removed in the end: a slip must not hit somebody's home.
   v.forward(
@@ -48,6 +49,7 @@ export interface AgentSettings {
     readonly packerPlugins?: string;
     readonly python?: string;
     readonly mksquashfs?: string;
+    readonly unsquashfs?: string;
   };
 }
 
@@ -76,6 +78,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
       ...(env.IMS_PACKER_PLUGINS === undefined ? {} : { packerPlugins: env.IMS_PACKER_PLUGINS }),
       ...(env.IMS_PYTHON === undefined ? {} : { python: env.IMS_PYTHON }),
       ...(env.IMS_MKSQUASHFS === undefined ? {} : { mksquashfs: env.IMS_MKSQUASHFS }),
+      ...(env.IMS_UNSQUASHFS === undefined ? {} : { unsquashfs: env.IMS_UNSQUASHFS }),
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { Builder } from "../../core/images/provenance.ts";
-import type { AgentTools } from "../../core/ports/agent-tools.ts";
+import type { AgentTools, OpenShell } from "../../core/ports/agent-tools.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
 import type { AgentFinish, ImagePart, UploadTarget } from "../../core/jobs/agent-messages.ts";
 import type { FailureCode } from "../../core/jobs/failure.ts";
@@ -27,6 +27,10 @@ export interface StepState {
   /** Holds the recipe's description (config.xml). */
   recipeFolder?: string;
   imageRoot?: string;
+  /** A squashfs that is to be unpacked. */
+  baseRootfs?: string;
+  /** While it is open; whoever ends the work closes it. */
+  shell?: OpenShell;
   bootFiles?: BootFiles;
   /** The list of the image's packages; absent when it has no package database. */
   packages?: string;
@@ -36,13 +40,21 @@ export interface StepState {
   uploaded: readonly UploadedArtifact[];
 }
 
+/** What is being done. */
+export interface Progress {
+  readonly message?: string;
+  readonly percent?: number;
+  /** For how many seconds nobody has used the job's shell. */
+  readonly idleSeconds?: number;
+}
+
 export interface StepContext {
   readonly plan: Plan;
   /** Absolute; everything the job writes lies below it. */
   readonly workFolder: string;
   /** One line into the job's log. */
   readonly log: (line: string) => void;
-  readonly progress: (progress: { readonly message?: string; readonly percent?: number }) => void;
+  readonly progress: (progress: Progress) => void;
   /** Aborted on cancel; every step then rejects with its reason. */
   readonly signal: AbortSignal;
   readonly run: RunCommand;

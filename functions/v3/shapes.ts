@@ -157,6 +157,7 @@ const {
   public_key: _publicKey,
   source: _source,
   planned_image_id: _plannedImageId,
+  held_failure: _heldFailure,
   ...publicMembers
 } = Job.entries;
 
@@ -164,7 +165,13 @@ const {
 export const JobV3 = v.object({ ...publicMembers, queue: v.optional(QueuePlace) });
 
 export function jobView(job: JobInQueue): v.InferOutput<typeof JobV3> {
-  const { public_key: _publicKey, source: _source, planned_image_id: _plannedImageId, ...view } = job;
+  const {
+    public_key: _publicKey,
+    source: _source,
+    planned_image_id: _plannedImageId,
+    held_failure: _heldFailure,
+    ...view
+  } = job;
   return view;
 }
 

@@ -3,7 +3,7 @@ import { plainEnvironment } from "../../adapters/process/environment.ts";
 import { createRunCommand } from "../../adapters/process/spawn.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
 import type { Plan } from "../../core/jobs/plan.ts";
-import type { JobService, StepContext, StepState } from "../../functions/agent/step.ts";
+import type { JobService, Progress, StepContext, StepState } from "../../functions/agent/step.ts";
 
 export interface ContextOptions {
   readonly workFolder: string;
@@ -18,13 +18,13 @@ export interface ContextOptions {
 
 export interface TestContext extends StepContext {
   readonly lines: string[];
-  readonly reports: { readonly message?: string; readonly percent?: number }[];
+  readonly reports: Progress[];
 }
 
 /** What a step gets from the agent, with the real tools; log lines and progress are kept to look at. */
 export function stepContext(options: ContextOptions): TestContext {
   const lines: string[] = [];
-  const reports: { readonly message?: string; readonly percent?: number }[] = [];
+  const reports: Progress[] = [];
   const log = (line: string): void => {
     lines.push(line);
     options.onLog?.(line);

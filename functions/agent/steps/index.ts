@@ -4,12 +4,16 @@ import { awaitRepositories } from "./await-repositories.ts";
 import { buildWithKiwi } from "./build-with-kiwi.ts";
 import { buildWithPacker } from "./build-with-packer.ts";
 import { collectBootFiles } from "./collect-boot-files.ts";
+import { fetchRootfs } from "./fetch-rootfs.ts";
 import { fetchRecipe } from "./fetch-recipe.ts";
 import { listPackages } from "./list-packages.ts";
 import { packRootfs } from "./pack-rootfs.ts";
 import { renderTemplates } from "./render-templates.ts";
+import { checkShell, closeShell, openShell } from "./shell.ts";
 import { unpackRecipe } from "./unpack-recipe.ts";
+import { unpackRootfs } from "./unpack-rootfs.ts";
 import { upload } from "./upload.ts";
+import { waitForUser } from "./wait-for-user.ts";
 
 export const STEPS: StepTable = {
   "fetch-recipe": fetchRecipe,
@@ -18,6 +22,12 @@ export const STEPS: StepTable = {
   "await-repositories": awaitRepositories,
   "build-with-kiwi": buildWithKiwi,
   "build-with-packer": buildWithPacker,
+  "check-shell": checkShell,
+  "fetch-rootfs": fetchRootfs,
+  "unpack-rootfs": unpackRootfs,
+  "open-shell": openShell,
+  "wait-for-user": waitForUser,
+  "close-shell": closeShell,
   "collect-boot-files": collectBootFiles,
   "list-packages": listPackages,
   "pack-rootfs": packRootfs,

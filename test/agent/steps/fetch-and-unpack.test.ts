@@ -48,7 +48,7 @@ describe("fetching a recipe", () => {
     const { state, workFolder, reports } = await fetchBytes(bytes, { md5 });
     expect(state.recipeArchive?.startsWith(workFolder)).toBe(true);
     expect(await readFile(state.recipeArchive ?? "", "utf8")).toBe("archive");
-    expect(reports.at(-1)).toEqual({ message: "Fetching the recipe", percent: 100 });
+    expect(reports.at(-1)).toEqual({ message: "Fetching the recipe's archive", percent: 100 });
   });
 
   it("fails when it is not what its record says", async () => {

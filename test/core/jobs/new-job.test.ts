@@ -143,8 +143,8 @@ describe("a job's plan", () => {
   });
 
   it.each([
-    ["a customize job", aJob({ job_type: "customize" })],
     ["another architecture", aJob({ arch: "aarch64" })],
+    ["an image of another architecture", aJob({ job_type: "customize", arch: "aarch64" })],
   ])("is refused with a reason for %s", (_, job) => {
     expect(unsupported(job, testSettings())).toMatchObject({ code: "not_supported" });
   });

@@ -122,7 +122,7 @@ describe("launching", () => {
 
   it("ends a job that this service cannot carry out, with the reason", async () => {
     const link = await storeImage(service.ports.artifacts, "a");
-    const image = (await service.post("/v3/images", { name: "i", link })).json;
+    const image = (await service.post("/v3/images", { name: "i", link, arch: "aarch64" })).json;
     const { id } = await create({ job_type: "customize", artifact_id: image.id });
     await service.ims.reconciler.tick();
     expect(await current(id)).toMatchObject({
