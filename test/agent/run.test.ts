@@ -324,6 +324,21 @@ describe("the log that an agent ships", () => {
     expect(service.log()).toMatch(/step upload took \d+\.\d{3} s\n$/u);
   });
 
+  it("holds no value of a template variable whose name says that it is secret, nor does the failure", async () => {
+    const { service, run } = await createAgentBench({
+      variables: { ROOT_PASSWORD: "correct horse", NAME: "tumbleweed" },
+    });
+    await run({
+      "build-with-kiwi": async (context) => {
+        context.log("tumbleweed: correct horse");
+        throw new StepFailure("build_failed", "It said correct horse.", { hint: "See the log." });
+      },
+    });
+    expect(service.log()).toContain("tumbleweed: [redacted]\n");
+    expect(service.failed()).toMatchObject({ message: "It said [redacted]." });
+    expect(service.log()).not.toContain("horse");
+  });
+
   it("holds neither the token nor signatures nor passwords, whoever prints them", async () => {
     const { service, run } = await createAgentBench();
     await run({

@@ -42,6 +42,8 @@ export interface AgentBenchConfig {
   readonly heartbeat?: number;
   readonly patience?: number;
   readonly maxLogBytes?: number;
+  /** Of the recipe's templates. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 export interface AgentBench {
@@ -55,9 +57,13 @@ export interface AgentBench {
 
 /** An agent with steps made up by the test, before a stub of the service; everything between them is real. */
 export async function createAgentBench(config: AgentBenchConfig = {}): Promise<AgentBench> {
-  const { heartbeat, maxLogBytes } = config;
+  const { heartbeat, maxLogBytes, variables } = config;
+  const templates: Step[] =
+    variables === undefined
+      ? []
+      : [{ do: "render-templates", status: "fetching_recipe", variables: { ...variables } }];
   const plan = {
-    ...planOf(STEPS, heartbeat),
+    ...planOf([...templates, ...STEPS], heartbeat),
     ...(maxLogBytes === undefined ? {} : { log_bytes: maxLogBytes }),
   };
   const service = await startStubService(plan);

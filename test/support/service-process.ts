@@ -71,6 +71,8 @@ export async function startService(env: Record<string, string> = {}) {
     await until("the service answers", async () => {
       const alive = await fetch(`${url}/healthz/ready`).catch(() => undefined);
       return alive?.ok === true ? true : undefined;
+    }).catch((error: unknown) => {
+      throw new Error(`The service does not start. Its last words: ${output.slice(-2000)}`, { cause: error });
     });
   }
 

@@ -37,6 +37,19 @@ async function follow(query = "", headers: Record<string, string> = {}) {
   expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
   return createFollower(response.body);
 }
+type Follower = Awaited<ReturnType<typeof follow>>;
+
+/** Does something while all of them wait with nothing to say, until this is true of each. */
+async function waiting(
+  followers: readonly Follower[],
+  isSo: (follower: Follower) => boolean,
+  act: () => unknown,
+) {
+  const all = followers.map((each) => each.until(() => isSo(each)));
+  await new Promise((resolve) => setImmediate(resolve));
+  await act();
+  await Promise.all(all);
+}
 const following = () => service.ims.jobLogs.following();
 
 describe("a job's log that is followed", () => {
@@ -47,32 +60,44 @@ describe("a job's log that is followed", () => {
     expect(follower.progress()).toEqual([{ status: "creating" }]);
     expect(follower.lastId()).toBe("13");
 
-    await agent.say("report", { status: "building_image", message: "kiwi", percent: 40 });
-    await follower.until(() => follower.progress().length === 2);
-    expect(follower.progress()[1]).toEqual({ status: "building_image", message: "kiwi", percent: 40 });
-    await print("third\n");
-    await follower.until(() => follower.log() === "first\nsecond\nthird\n");
+    const told = { status: "building_image", message: "kiwi", percent: 40 };
+    await waiting(
+      [follower],
+      ({ progress }) => progress().length === 2,
+      () => agent.say("report", told),
+    );
+    expect(follower.progress()[1]).toEqual(told);
+    for (const line of ["third\n", "fourth\n"])
+      await waiting(
+        [follower],
+        ({ log }) => log().endsWith(line),
+        () => print(line),
+      );
 
     await agent.say("fail", failure);
     await release();
     expect(await follower.toEnd()).toEqual({
       event: "end",
       data: JSON.stringify({ status: "error", code: "build_failed", message: "It broke." }),
-      lastId: "19.end",
+      lastId: "26.end",
     });
-    expect(follower.log()).toBe("first\nsecond\nthird\n");
+    expect(follower.log()).toBe("first\nsecond\nthird\nfourth\n");
   });
 
   it("is told again neither progress that is the same nor heartbeats", async () => {
     const follower = await follow();
-    for (const percent of [1, 1, 1, 2]) {
-      await agent.say("report", { status: "building_image", percent });
-      service.time.now += 10_000;
-    }
-    await follower.until(() => follower.progress().at(-1)?.percent === 2);
-    await print("line\n");
-    await follower.until(() => follower.log() === "line\n");
-    expect(follower.progress().filter(({ percent }) => percent === 1).length).toBeLessThanOrEqual(1);
+    await waiting(
+      [follower],
+      ({ progress }) => progress().at(-1)?.percent === 2,
+      async () => {
+        for (const percent of [1, 1, 1, 2]) {
+          await agent.say("report", { status: "building_image", percent });
+          service.time.now += 10_000;
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      },
+    );
+    expect(follower.progress().map(({ percent }) => percent)).toEqual([undefined, 1, 2]);
   });
 
   it("is there under the gateway's prefix", async () => {
@@ -143,6 +168,7 @@ describe("a job's log that is followed", () => {
       const stored = whole.subarray(ends[n - 1] ?? 0, ends[n]).toString();
       expect(data).toBe(stored.replace(/\n$/u, ""));
       expect(stored.length).toBeLessThanOrEqual(65_536);
+      expect(data).not.toContain("\uFFFD");
     }
   });
 
@@ -162,9 +188,31 @@ describe("a job's log that is followed", () => {
     await release();
     agent = agentOf(service, id, 2);
     sent = 0;
-    await print("second attempt\n");
-    await follower.until(() => follower.log().includes("second"));
-    expect(follower.log()).toBe("first attempt\nsecond attempt\n");
+    for (const line of ["second attempt\n", "goes on\n", "and on\n"]) {
+      await print(line);
+      await follower.until(() => follower.log().endsWith(line));
+    }
+    expect(follower.log()).toBe("first attempt\nsecond attempt\ngoes on\nand on\n");
+    expect(follower.lastId()).toBe(String(14 + sent));
+    for (const at of [15, 23, 14, 29, 0]) {
+      const other = await follow(`&from=${at}`);
+      await other.until(() => other.lastId() === follower.lastId());
+      expect(other.log()).toBe(follower.log().slice(at));
+      await other.leave();
+    }
+  });
+
+  it("is what is stored, also when an agent sends again, and otherwise, what is there already", async () => {
+    const follower = await follow();
+    for (const line of ["one\n", "two\n", "three\n"]) {
+      await print(line);
+      await follower.until(() => follower.log().endsWith(line));
+    }
+    await agent.log(8, "THREE\nfour\n");
+    await follower.until(() => follower.log().endsWith("four\n"));
+    const other = await follow("&from=8");
+    await other.until(() => other.lastId() === "19");
+    expect([follower.log(), other.log()]).toEqual(["one\ntwo\nthree\nfour\n", "three\nfour\n"]);
   });
 
   it("is not complete before nothing of the work is left: an agent may still have last words", async () => {
@@ -286,11 +334,15 @@ describe("many followers of one job", () => {
     await begin({ logs: counted.logs });
     const followers = await Promise.all(Array.from({ length: MANY }, () => follow()));
     for (let line = 0; line < 20; line += 1) {
-      await print(`line ${line}\n`);
-      await Promise.all(followers.map((each) => each.until(() => each.log().endsWith(`line ${line}\n`))));
+      const text = `line ${line}\n`;
+      await waiting(
+        followers,
+        ({ log }) => log().endsWith(text),
+        () => print(text),
+      );
     }
     expect(following()).toBe(MANY);
-    expect(counted.reads()).toBeLessThan(100);
+    expect(counted.reads()).toBeLessThan(40);
     expect(new Set(followers.map((each) => JSON.stringify(each.received))).size).toBe(1);
   });
 
@@ -366,17 +418,26 @@ describe("a job whose agent speaks to another process", () => {
     const other = createTestService({}, { records, logs, signer, ids, clock: time.clock });
     service = other;
     const followers = await Promise.all([follow(), follow()]);
-    const all = async (isSo: (follower: Awaited<ReturnType<typeof follow>>) => boolean) => {
-      const waiting = followers.map((each) => each.until(() => isSo(each)));
-      time.advance(2000);
-      await Promise.all(waiting);
-    };
+    const look = () => time.advance(2000);
     await Promise.all(followers.map((each) => each.until(() => each.progress().length === 1)));
-    await speaking.agent.log(0, "line\n");
-    await all((each) => each.log() === "line\n");
-    await speaking.agent.say("fail", failure);
-    await speaking.service.ims.reconciler.tick();
-    await all((each) => each.received.at(-1)?.event === "end");
-    expect(followers.map((each) => each.log())).toEqual(["line\n", "line\n"]);
+    for (const line of ["first\n", "second\n"])
+      await waiting(
+        followers,
+        ({ log }) => log().endsWith(line),
+        async () => {
+          await speaking.agent.log(line === "first\n" ? 0 : 6, line);
+          look();
+        },
+      );
+    await waiting(
+      followers,
+      ({ received }) => received.at(-1)?.event === "end",
+      async () => {
+        await speaking.agent.say("fail", failure);
+        await speaking.service.ims.reconciler.tick();
+        look();
+      },
+    );
+    expect(followers.map((each) => each.log())).toEqual(["first\nsecond\n", "first\nsecond\n"]);
   });
 });
