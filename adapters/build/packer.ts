@@ -194,11 +194,18 @@ export function createPacker({ run, program = "packer", plugins }: PackerConfig)
     }
   };
 
-  const version = async (signal: AbortSignal): Promise<string> => {
-    const { exitCode, tail } = await packer({ args: ["version"], env: { CHECKPOINT_DISABLE: "1" }, signal });
-    const found = tail.map((line) => /^Packer v(\d\S*)/u.exec(line)?.[1]).find((one) => one !== undefined);
-    if (exitCode === 0 && found !== undefined) return found;
-    throw new DomainError("unavailable", `${program} version ended with exit code ${exitCode}.`);
+  /** Newer ones do not even tell their version without a home. */
+  const version = async (scratchFolder: string, signal: AbortSignal): Promise<string> => {
+    const { env, release } = await surround(scratchFolder, plugins);
+    try {
+      const { exitCode, tail } = await packer({ args: ["version"], env, signal });
+      const found = tail.map((line) => /^Packer v(\d\S*)/u.exec(line)?.[1]).find((one) => one !== undefined);
+      if (exitCode === 0 && found !== undefined) return found;
+      const words = (tail.at(-1) ?? "").slice(0, 300);
+      throw new DomainError("unavailable", `${program} version ended with exit code ${exitCode}: ${words}`);
+    } finally {
+      await release();
+    }
   };
 
   return {

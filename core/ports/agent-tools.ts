@@ -181,8 +181,8 @@ export interface ToolEnd {
 export interface PackerTool {
   /** Files that lie at the root of an unpacked recipe, or in its one top folder when everything lies in that. */
   look(unpackedFolder: string): Promise<{ readonly folder: string; readonly files: readonly string[] }>;
-  /** @throws `not-found` when there is no packer. */
-  version(signal: AbortSignal): Promise<string>;
+  /** @throws `not-found` when there is no packer. The scratch folder is that of the build. */
+  version(scratchFolder: string, signal: AbortSignal): Promise<string>;
   /** Whether the template has a `required_plugins` block and the machine no plugins of its own. */
   mustFetchPlugins(recipeFolder: string, template: PackerTemplate): Promise<boolean>;
   /** Fetches the plugins that the template asks for. Any end of packer resolves. */

@@ -20,8 +20,13 @@ const internal = failWith("build_failed", "The last lines of the job's log say m
 
 type PackerStep = StepOf<"build-with-packer">;
 
-async function packerVersion({ tools, signal }: StepContext): Promise<string> {
-  return await orFail(tools.packer.version(signal), (error) =>
+function scratchFolder({ workFolder }: StepContext): string {
+  return join(workFolder, "packer");
+}
+
+async function packerVersion(context: StepContext): Promise<string> {
+  const { tools, signal } = context;
+  return await orFail(tools.packer.version(scratchFolder(context), signal), (error) =>
     error.code === "not-found"
       ? toolMissing(error.message, "packer", error)
       : failWith("build_tool_missing", "packer is installed but does not run: reinstall it.")(error),
@@ -44,7 +49,7 @@ function orderOf(
   template: PackerTemplate,
   output: string,
 ): PackerOrder {
-  const { log, plan, progress, signal, state, workFolder } = context;
+  const { log, plan, progress, signal, state } = context;
   const own = {
     ims_output: output,
     ims_job_id: plan.job_id,
@@ -54,7 +59,7 @@ function orderOf(
   return {
     recipeFolder: left(state.recipeFolder, "the recipe's folder"),
     template,
-    scratchFolder: join(workFolder, "packer"),
+    scratchFolder: scratchFolder(context),
     variables: packerVariables(step.variables, own),
     env: {
       IMS_OUTPUT: output,

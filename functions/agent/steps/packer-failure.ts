@@ -71,6 +71,9 @@ function when(code: FailureCode, pattern: RegExp, hint: string, where: "text" | 
   };
 }
 
+const NO_PLUGIN =
+  "packer on the machine that builds has no plugin for $1. Name its plugin in the template (packer { required_plugins { ... } }, packer 1.7 and newer), or use what packer brings itself: the builders file and null, shell-local.";
+
 /** The first that holds decides. packer 1.6 to 1.14. */
 const RULES: readonly Rule[] = [
   when(
@@ -82,8 +85,9 @@ const RULES: readonly Rule[] = [
   when(
     "build_tool_missing",
     /Unknown (?:source type|builder|provisioner(?: type)?|post-processor(?: type)?|datasource(?: type)?) "?([\w-]+)"?/u,
-    "packer on the machine that builds has no plugin for $1. Name its plugin in the template (packer { required_plugins { ... } }, packer 1.7 and newer), or use what packer brings itself: the builders file and null, shell-local.",
+    NO_PLUGIN,
   ),
+  when("build_tool_missing", /The [\w-]+ ([\w-]+) is unknown by Packer/u, NO_PLUGIN),
   when(
     "build_tool_missing",
     /(?:Missing plugins|plugins are required, but not installed)/u,

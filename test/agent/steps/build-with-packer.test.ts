@@ -177,6 +177,14 @@ describe("building with packer", () => {
     expect(context.state.imageRoot).toBe(join(workFolder, "build/output/image-root"));
   });
 
+  it("fails when packer does not run, with its last words", async () => {
+    const stand = await program(await scratchFolder(), "packer-stand-in", 'echo "HOME is $HOME"; exit 1');
+    await expect(failure("", { packer: stand })).rejects.toMatchObject({
+      code: "build_tool_missing",
+      message: expect.stringMatching(/exit code 1: HOME is .+\/packer\/home$/u),
+    });
+  });
+
   it("fails when packer is missing, naming the package", async () => {
     await expect(failure("", { packer: "/nowhere/packer" })).rejects.toMatchObject({
       code: "build_tool_missing",

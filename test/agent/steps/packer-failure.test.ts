@@ -36,6 +36,15 @@ const UNKNOWN = `Error: Unknown source type nosuch
 
 known builders: [vmware-vmx null file]
 `;
+const UNKNOWN_IN_JSON = `Error: Failed to initialize build "nope"
+
+The builder nope is unknown by Packer, and is likely part of a plugin that is
+not installed.
+You may find the needed plugin along with installation instructions documented
+on the Packer integrations page.
+
+https://developer.hashicorp.com/packer/integrations?filter=nope
+`;
 const MISSING = `Error: Missing plugins
 
 The following plugins are required, but not installed:
@@ -73,6 +82,12 @@ describe("what is said of a packer that failed", () => {
     ["a variable that is not declared", UNDECLARED, "recipe_invalid", 'variable "nope" {}'],
     ["a template that is no HCL", SYNTAX, "recipe_invalid", "does not accept the recipe's template"],
     ["a builder that packer does not have", UNKNOWN, "build_tool_missing", "no plugin for nosuch"],
+    [
+      "a builder that a newer packer does not have",
+      UNKNOWN_IN_JSON,
+      "build_tool_missing",
+      "no plugin for nope",
+    ],
     ["plugins that are not installed", MISSING, "build_tool_missing", "required_plugins"],
     [
       "a JSON template's variable without value",
