@@ -40,6 +40,8 @@ export interface Settings {
     /** A log goes so many days after its job has ended; 0: with the job only. */
     readonly logRetentionDays: number;
     readonly pack: PackOptions;
+    /** Whether a job gets no more memory and disk than it asked for, where the runner can hold it to that. */
+    readonly limited: boolean;
     /** How long an agent's signed URL lasts. */
     readonly signedUrlSeconds: number;
     readonly defaults: {

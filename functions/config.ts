@@ -146,6 +146,7 @@ const Environment = v.object({
   IMS_MKSQUASHFS: v.optional(text),
   IMS_UNSQUASHFS: v.optional(text),
   IMS_AGENT_PATIENCE: v.optional(text),
+  IMS_JOB_LIMITS: v.optional(words(["on", "off"]), "on"),
   IMS_MAX_JOBS: v.optional(wholeNumber(0, 10_000), "2"),
   IMS_MAX_JOBS_BY_ARCH: v.optional(numbersByName(ARCHS, 0, 10_000), ""),
   IMS_MAX_JOBS_BY_RUNNER: v.optional(numbersByName(["local"], 0, 10_000), ""),
@@ -355,6 +356,7 @@ function jobSettings(env: Environment, arch: string): Settings["jobs"] {
       ...packLevel(env),
       ...(env.IMS_SQUASHFS_PROCESSORS === undefined ? {} : { processors: env.IMS_SQUASHFS_PROCESSORS }),
     },
+    limited: env.IMS_JOB_LIMITS === "on",
     signedUrlSeconds: SIGNED_URL_SECONDS,
     defaults: {
       buildEnvSize: env.DEFAULT_IMS_IMAGE_SIZE,

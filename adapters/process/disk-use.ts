@@ -1,8 +1,8 @@
-import { statfs } from "node:fs/promises";
+import { stat, statfs } from "node:fs/promises";
 import { isDomainError } from "../../core/errors.ts";
 import type { DiskTool } from "../../core/ports/agent-tools.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
-import { asDomainError } from "./errors.ts";
+import { asDomainError, isMissing } from "./errors.ts";
 
 /** A tree of many files takes longer; then only the disk is told of. */
 const COUNTING_MS = 20_000;
@@ -23,6 +23,23 @@ async function usedBelow(run: RunCommand, folder: string, signal: AbortSignal): 
 
 export function createDiskTool(run: RunCommand): DiskTool {
   return {
+    async free(folder) {
+      try {
+        const { bavail, bsize } = await statfs(folder);
+        return bavail * bsize;
+      } catch (error) {
+        throw asDomainError(error, "The free space of the disk cannot be told.");
+      }
+    },
+    async exists(folder) {
+      try {
+        // One that was removed while it is mounted somewhere else can still be looked at there.
+        return (await stat(folder)).nlink > 0;
+      } catch (error) {
+        if (isMissing(error)) return false;
+        throw asDomainError(error, "The work folder cannot be looked at.");
+      }
+    },
     async use(folder, signal) {
       try {
         const { bavail, blocks, bsize } = await statfs(folder);

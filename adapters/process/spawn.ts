@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess, ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
@@ -21,6 +22,8 @@ export interface RunCommandConfig {
   readonly env: Readonly<Record<string, string>>;
   /** Gets each line of every command that is not quiet. */
   readonly onLine?: (line: string) => void;
+  /** When memory runs out, the kernel is to kill these programs rather than the one that started them. */
+  readonly expendable?: boolean;
   /** Milliseconds between SIGTERM and SIGKILL. */
   readonly grace?: number;
 }
@@ -68,6 +71,18 @@ async function start(command: Command, env: Readonly<Record<string, string>>): P
     return child;
   } catch (error) {
     throw await startError(command.file, command.cwd, error);
+  }
+}
+
+/** Half of what may be used at all, on top of what it uses: far more than the process that started it. */
+const EXPENDABLE_SCORE = "500";
+
+/** Its own children inherit it. That it cannot be done, or is too late, is no reason not to run. */
+function offerToKernel(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, EXPENDABLE_SCORE);
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
   }
 }
 
@@ -158,6 +173,7 @@ export function createRunCommand(config: RunCommandConfig): RunCommand {
   return async (command) => {
     command.signal?.throwIfAborted();
     const child = await start(command, config.env);
+    if (config.expendable === true && child.pid !== undefined) offerToKernel(child.pid);
     const close = once(child, "close");
     const broken = new AbortController();
     const signal =

@@ -1,8 +1,12 @@
-import { chmod, lstat, readdir, rm, rmdir } from "node:fs/promises";
-import { join } from "node:path";
+import { randomUUID } from "node:crypto";
+import { chmod, lstat, mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { isDomainError } from "../../core/errors.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
-import { asDomainError, codeOf, isMissing } from "./errors.ts";
+import { asDomainError, codeOf } from "./errors.ts";
 import { unmountInside } from "./mounts.ts";
+
+const LOOSEN_MILLISECONDS = 60_000;
 
 /** Who is not root cannot empty a folder that denies its owner, and recipes bring such folders. */
 async function openFolders(folder: string): Promise<void> {
@@ -12,14 +16,37 @@ async function openFolders(folder: string): Promise<void> {
   }
 }
 
-async function removeTree(path: string): Promise<void> {
+/** ENOTDIR, which else means the same, is what Node says of a file that it may not remove. */
+function isGone(error: unknown): boolean {
+  return codeOf(error) === "ENOENT";
+}
+
+/** A build may have made files that not even root removes, and a file system may not know such. */
+async function loosen(path: string, run: RunCommand, ...options: readonly string[]): Promise<void> {
   try {
-    await rm(path, { recursive: true, force: true });
+    const signal = AbortSignal.timeout(LOOSEN_MILLISECONDS);
+    await run({ file: "chattr", args: [...options, "-f", "-i", "-a", "--", path], quiet: true, signal });
   } catch (error) {
-    if (codeOf(error) !== "EACCES" || !(await lstat(path)).isDirectory()) throw error;
-    await openFolders(path);
-    await rm(path, { recursive: true, force: true });
+    if (!isDomainError(error, "not-found")) throw error;
   }
+}
+
+/** Whether the program, many times faster with large folders, removed all of it. */
+async function removedByProgram(path: string, run: RunCommand): Promise<boolean> {
+  try {
+    const args = ["--recursive", "--force", "--one-file-system", "--", path];
+    return (await run({ file: "rm", args, quiet: true })).exitCode === 0;
+  } catch (error) {
+    if (isDomainError(error, "not-found")) return false;
+    throw error;
+  }
+}
+
+async function removeTree(path: string, run: RunCommand): Promise<void> {
+  if (await removedByProgram(path, run)) return;
+  await loosen(path, run, "-R");
+  if ((await lstat(path)).isDirectory()) await openFolders(path);
+  await rm(path, { recursive: true, force: true });
 }
 
 /**
@@ -31,18 +58,63 @@ export async function removeWorkFolder(folder: string, run: RunCommand): Promise
   await unmountInside(folder, run);
   try {
     if (!(await lstat(folder)).isDirectory()) return await rm(folder, { force: true });
-    for (const name of await readdir(folder)) await removeTree(join(folder, name));
-    await removeEmpty(folder);
+    for (const name of await readdir(folder)) await removeTree(join(folder, name), run);
+    await removeEmpty(folder, run);
   } catch (error) {
-    if (isMissing(error)) return;
+    if (isGone(error)) return;
     throw asDomainError(error, "A work folder cannot be removed.");
   }
 }
 
-async function removeEmpty(folder: string): Promise<void> {
+async function removeEmpty(folder: string, run: RunCommand): Promise<void> {
   try {
     await rmdir(folder);
   } catch (error) {
-    if (!isMissing(error) && codeOf(error) !== "EBUSY") throw error;
+    if (isGone(error) || codeOf(error) === "EBUSY") return;
+    if (codeOf(error) !== "EPERM") throw error;
+    await loosen(folder, run);
+    await rmdir(folder);
   }
+}
+
+/** Where work folders go first, out of everybody's sight: to remove a large one takes its time. */
+export interface Trash {
+  /** Unmounts what is mounted inside the folder and takes it away. @throws `unavailable` */
+  take(folder: string): Promise<void>;
+  /** Removes all that was taken, by whomever. @throws `unavailable` when something stays. */
+  empty(): Promise<void>;
+}
+
+/** `trash` must be on the same disk as the folders, and is made when it is not there. */
+export function createTrash(trash: string, run: RunCommand): Trash {
+  const move = async (folder: string): Promise<void> => {
+    await mkdir(trash, { recursive: true, mode: 0o700 });
+    await rename(folder, join(trash, `${basename(folder)}.${randomUUID()}`));
+  };
+
+  return {
+    take: async (folder) => {
+      await unmountInside(folder, run);
+      try {
+        await move(folder).catch(async (error: unknown) => {
+          if (codeOf(error) === "EPERM") await loosen(folder, run);
+          else if (codeOf(error) !== "EBUSY") throw error;
+          // A volume of its own stays where it is, and is emptied there.
+          else return await removeWorkFolder(folder, run);
+          await move(folder);
+        });
+      } catch (error) {
+        if (isGone(error)) return;
+        throw asDomainError(error, "A work folder cannot be taken away.");
+      }
+    },
+    empty: async () => {
+      try {
+        for (const name of await readdir(trash)) await removeTree(join(trash, name), run);
+      } catch (error) {
+        if (isGone(error)) return;
+        throw asDomainError(error, "The trash of work folders cannot be emptied.");
+      }
+    },
+  };
 }

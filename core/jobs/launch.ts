@@ -4,9 +4,11 @@ import type { CorePorts } from "../core-ports.ts";
 import type { Stored } from "../ports/records.ts";
 import type { Settings } from "../settings.ts";
 import { within } from "../time-limit.ts";
+import type { LaunchOrder } from "../ports/job-runner.ts";
 import type { JobActivity } from "./activity.ts";
 import { agentToken } from "./agent-tokens.ts";
 import type { InFlight } from "./in-flight.ts";
+import type { Job } from "./job.ts";
 import { failJob } from "./job-endings.ts";
 import { unsupported } from "./make-plan.ts";
 import { type Due, heldSlots, takeTurns } from "./queue.ts";
@@ -43,10 +45,10 @@ export function createLauncher(ports: CorePorts, settings: Settings, inFlight: I
     return attempt;
   }
 
-  async function start(id: string, attempt: number): Promise<void> {
+  async function start(id: string, attempt: number, limits: Limited): Promise<void> {
     telemetry.emit({ event: "job-launched", level: "info", job: id, attempt, runner: runner.name });
-    const token = agentToken(signer, { jobId: id, attempt });
-    await within(clock, LAUNCH_LIMIT_MS, "Starting the agent", runner.launch({ jobId: id, attempt, token }));
+    const order = { jobId: id, attempt, token: agentToken(signer, { jobId: id, attempt }), ...limits };
+    await within(clock, LAUNCH_LIMIT_MS, "Starting the agent", runner.launch(order));
   }
 
   async function launch(due: Due): Promise<void> {
@@ -54,7 +56,7 @@ export function createLauncher(ports: CorePorts, settings: Settings, inFlight: I
     const job = (await records.get("job", id))?.value;
     const refusal = job === undefined ? undefined : unsupported(job, settings);
     if (refusal !== undefined) await failJob(ports, settings, id, refusal);
-    else await start(id, await claim(due));
+    else await start(id, await claim(due), limitsOf(job, settings));
   }
 
   async function guarded(due: Due): Promise<void> {
@@ -90,4 +92,13 @@ export function createLauncher(ports: CorePorts, settings: Settings, inFlight: I
       });
     },
   };
+}
+
+const GIB = 2 ** 30;
+
+type Limited = Pick<LaunchOrder, "limits">;
+
+function limitsOf(job: Job | undefined, settings: Settings): Limited {
+  if (job === undefined || !settings.jobs.limited) return {};
+  return { limits: { memoryBytes: job.job_mem_size * GIB, diskBytes: job.build_env_size * GIB } };
 }

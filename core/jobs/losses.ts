@@ -3,6 +3,7 @@ import type { Settings } from "../settings.ts";
 import type { JobActivity } from "./activity.ts";
 import type { Job } from "./job.ts";
 import type { FailureReason } from "./job-endings.ts";
+import { memoryHint } from "./shortage.ts";
 import { LIMITED_PHASES, type LimitedPhase } from "./status.ts";
 
 /** The agent ends an idle shell itself, and says so better; this much later the service does. */
@@ -12,28 +13,36 @@ type Absent = Extract<AgentPresence, { state: "absent" }>;
 
 const AGAIN = "then start the job again (POST /v3/jobs/{id}/retry).";
 
+/** Also when the agent is the one that notices. */
+export const WORK_FOLDER_LOST: FailureReason = {
+  code: "work_folder_lost",
+  message: "The job's work folder was removed while the job ran.",
+  hint: `See what cleans up the folder of running jobs (work in IMS_DATA) and keep it from doing so, ${AGAIN}`,
+};
+
 const CAUSES: Readonly<Record<AbsenceCause, FailureReason>> = {
   "machine-restarted": {
     code: "agent_lost",
     message: "The machine was restarted while the job ran.",
     hint: "Nothing of the job is left: start it again (POST /v3/jobs/{id}/retry).",
   },
-  "work-folder-gone": {
-    code: "work_folder_lost",
-    message: "The job's work folder was removed while the job ran.",
-    hint: `See what cleans up the folder of running jobs (work in IMS_DATA) and keep it from doing so, ${AGAIN}`,
-  },
+  "work-folder-gone": WORK_FOLDER_LOST,
   "oom-killed": {
     code: "oom_killed",
     message: "The job ran out of memory, and the kernel killed its agent.",
-    hint: `Give the job more memory (job_mem_size), let fewer jobs run at once (IMS_MAX_JOBS), or use a machine with more, ${AGAIN}`,
+    hint: memoryHint({}),
   },
 };
 
 /** An agent that is gone without having said how its job ended. */
-export function agentDied({ cause, reason }: Absent): FailureReason {
+export function agentDied({ cause, reason, memory }: Absent): FailureReason {
   const words = reason === undefined ? "" : ` Its last words: ${reason}`;
-  if (cause !== undefined) return { ...CAUSES[cause], message: `${CAUSES[cause].message}${words}` };
+  if (cause !== undefined)
+    return {
+      ...CAUSES[cause],
+      message: `${CAUSES[cause].message}${words}`,
+      ...(memory === undefined ? {} : { hint: memoryHint(memory) }),
+    };
   return {
     code: "agent_lost",
     message: `The job's agent ended without a word: somebody killed it, or it broke down.${words}`,

@@ -33,6 +33,10 @@ export interface DiskUse {
 
 export interface DiskTool {
   use(folder: string, signal: AbortSignal): Promise<DiskUse>;
+  /** What is left on the folder's disk, in bytes; costs nothing. */
+  free(folder: string): Promise<number>;
+  /** Whether the folder is still there. */
+  exists(folder: string): Promise<boolean>;
 }
 
 /** What to fetch into which file. Digests are lower-case hex. */

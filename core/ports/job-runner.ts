@@ -1,3 +1,10 @@
+/** What a job may use at most, in bytes. A runner that cannot hold a limit does without it. */
+export interface JobLimits {
+  readonly memoryBytes: number;
+  /** Of its work folder. */
+  readonly diskBytes: number;
+}
+
 /** What a runner needs to start an agent. Everything else the agent asks the service for. */
 export interface LaunchOrder {
   readonly jobId: string;
@@ -5,6 +12,8 @@ export interface LaunchOrder {
   readonly attempt: number;
   /** Good for this job and attempt only. Must not appear in argv, manifests or logs. */
   readonly token: string;
+  /** Absent: as much as there is. */
+  readonly limits?: JobLimits;
 }
 
 /** Why there is no agent, where the runner can tell. An agent whose work folder is gone is as good as none. */
@@ -13,7 +22,13 @@ export type AbsenceCause = "machine-restarted" | "oom-killed" | "work-folder-gon
 /** `unknown`: the runner cannot tell now (node out of reach); never taken for `absent`. */
 export type AgentPresence =
   | { readonly state: "running" }
-  | { readonly state: "absent"; readonly reason?: string; readonly cause?: AbsenceCause }
+  | {
+      readonly state: "absent";
+      readonly reason?: string;
+      readonly cause?: AbsenceCause;
+      /** With `oom-killed`. */
+      readonly memory?: { readonly limitBytes?: number | undefined; readonly peakBytes?: number | undefined };
+    }
   | { readonly state: "unknown"; readonly reason: string };
 
 /**
@@ -31,8 +46,8 @@ export interface JobRunner {
   inspect(jobId: string): Promise<AgentPresence>;
 
   /**
-   * Ends the agent with everything it started and removes its mounts and work folder. Resolves when nothing is left;
-   * a job of which there is nothing is fine.
+   * Ends the agent with everything it started and removes its mounts and work folder. Resolves when nothing is left,
+   * but for a large folder that goes on to be removed where nobody meets it; a job of which there is nothing is fine.
    */
   stop(jobId: string): Promise<void>;
 

@@ -1,4 +1,5 @@
 import type { AgentFailure } from "../../core/jobs/agent-messages.ts";
+import { nextSize } from "../../core/jobs/shortage.ts";
 import type { DiskUse } from "../../core/ports/agent-tools.ts";
 
 const GIB = 2 ** 30;
@@ -21,7 +22,7 @@ export function withDiskUse(
   ];
   const hint =
     used !== undefined && used >= asked * GIB * 0.9
-      ? `The job needs more than it asked for: post it again with a larger build_env_size than ${asked}.`
+      ? `The job needs more than it asked for: post it again with build_env_size ${nextSize(Math.max(used, asked * GIB))}.`
       : "The disk has less room than the job may use: free some, let fewer jobs run at once (IMS_MAX_JOBS), or keep the service's data (IMS_DATA) on a larger disk, then retry.";
   return {
     ...failure,

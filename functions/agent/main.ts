@@ -8,6 +8,7 @@ import type { Confined } from "../../adapters/job-runner/local/confinement.ts";
 import { usePrivateDpkg } from "../../adapters/build/private-dpkg.ts";
 import { plainEnvironment } from "../../adapters/process/environment.ts";
 import { killJobProcesses } from "../../adapters/process/job-processes.ts";
+import { detachLoopDevices, loopDevicesOf } from "../../adapters/process/loop-devices.ts";
 import { createRunCommand } from "../../adapters/process/spawn.ts";
 import { createSpool } from "../../adapters/process/spool.ts";
 import { removeWorkFolder } from "../../adapters/process/work-folder.ts";
@@ -16,6 +17,7 @@ import { AgentEnding } from "./ending.ts";
 import { createLogShipper } from "./log-shipper.ts";
 import { createLogText } from "./log-text.ts";
 import { runPlan } from "./run.ts";
+import { createResources } from "./resources.ts";
 import { createServiceClient } from "./service-client.ts";
 import { secretValues } from "./secrets.ts";
 import { SettingsError, readSettings, readToken } from "./settings.ts";
@@ -64,11 +66,10 @@ function childEnvironment({ jobId, workFolder }: AgentSettings): Record<string, 
 interface Surroundings {
   readonly token: string;
   readonly abort: AbortController;
-  /** What the job has to do without. */
-  readonly lacks: readonly string[];
+  readonly confined: Confined;
 }
 
-async function work(settings: AgentSettings, { token, abort, lacks }: Surroundings): Promise<void> {
+async function work(settings: AgentSettings, { token, abort, confined }: Surroundings): Promise<void> {
   const { jobId, patience, programs, serviceUrl, workFolder } = settings;
   const end = (ending: AgentEnding): void => abort.abort(ending);
   const { signal } = abort;
@@ -78,17 +79,33 @@ async function work(settings: AgentSettings, { token, abort, lacks }: Surroundin
   const service = createServiceClient({ serviceUrl, jobId, token, patience, signal, end });
   const spool = createSpool(join(workFolder, "agent.log"));
   const onBroken = (error: unknown): void => {
-    if (!(error instanceof AgentEnding)) complain(`The log is cut off: ${clean(String(error))}`);
+    if (!signal.aborted && !(error instanceof AgentEnding))
+      complain(`The log is cut off: ${clean(String(error))}`);
   };
   const log = createLogShipper({ spool, service, clean: line, maxBytes: LOG_BYTES, onBroken });
-  for (const lack of lacks) log.note(`This job runs without ${lack}.`);
-  const run = createRunCommand({ env: childEnvironment(settings), onLine: log.line });
+  for (const lack of confined.lacks) log.note(`This job runs without ${lack}.`);
+  const run = createRunCommand({ env: childEnvironment(settings), onLine: log.line, expendable: true });
   const tools = createAgentTools(run, programs);
   const carryOut = async (context: StepContext, step: Step): Promise<void> => {
     if (step.do === "build-with-kiwi") await separateFromMachine(context);
     await carryOutStep(context, step);
   };
-  await runPlan({ jobId, workFolder, service, log, clean, hide, run, tools, carryOut, signal, complain });
+  const { limits, memory } = confined;
+  const resources = createResources({ limits, memory, disk: tools.disk, workFolder, signal });
+  await runPlan({
+    resources,
+    jobId,
+    workFolder,
+    service,
+    log,
+    clean,
+    hide,
+    run,
+    tools,
+    carryOut,
+    signal,
+    complain,
+  });
 }
 
 /** kiwi uses the machine's package database, which has room for one build at a time. */
@@ -99,11 +116,13 @@ async function separateFromMachine({ log, run, workFolder }: StepContext): Promi
 
 /** What programs of the job left running or mounted goes with the work folder. */
 async function cleanUp({ jobId, keepWork, workFolder }: AgentSettings, confined: Confined): Promise<void> {
+  const run = createOwnRun();
   await killJobProcesses(jobId, workFolder);
   if (keepWork) return;
   process.chdir("/");
+  await detachLoopDevices(await loopDevicesOf(workFolder, run), run);
   await confined.release();
-  await removeWorkFolder(workFolder, createOwnRun());
+  await removeWorkFolder(workFolder, run);
 }
 
 /** For commands of the agent itself, of which the log need not know. */
@@ -115,7 +134,7 @@ async function settle(settings: AgentSettings, token: string): Promise<number> {
   const abort = new AbortController();
   const confined = await confine(readConfinement(process.env), settings.workFolder, createOwnRun());
   try {
-    await work(settings, { token, abort, lacks: confined.lacks });
+    await work(settings, { token, abort, confined });
     return 0;
   } catch (error) {
     if (!(error instanceof AgentEnding)) throw error;

@@ -12,6 +12,7 @@ import type { JobLog } from "./log-shipper.ts";
 import { secretValues } from "./secrets.ts";
 import { createReporter } from "./reporter.ts";
 import type { Reporter, StatusFacts } from "./reporter.ts";
+import type { JobResources } from "./resources.ts";
 import type { ServiceClient } from "./service-client.ts";
 import type { RunCommand, StepContext, StepState } from "./step.ts";
 
@@ -29,6 +30,7 @@ export interface AgentParts {
   readonly hide: (values: readonly string[]) => void;
   readonly run: RunCommand;
   readonly tools: AgentTools;
+  readonly resources: JobResources;
   readonly carryOut: (context: StepContext, step: Step) => Promise<void>;
   /** Aborted with an {@link AgentEnding} when the agent is to end before its work is done. */
   readonly signal: AbortSignal;
@@ -89,8 +91,8 @@ function finishOf({ builder, uploaded }: StepState): AgentFinish {
 }
 
 async function explain(parts: AgentParts, error: unknown, plan: Plan | undefined): Promise<AgentFailure> {
-  const { clean, complain, signal, tools, workFolder } = parts;
-  const failure = failureOf(error, clean);
+  const { clean, complain, resources, signal, tools, workFolder } = parts;
+  const failure = await resources.explain(failureOf(error, clean));
   if (failure.code !== "disk_full" || plan === undefined) return failure;
   try {
     return withDiskUse(failure, plan.build_env_size, await tools.disk.use(workFolder, signal));
@@ -111,7 +113,8 @@ async function tellFailure(parts: AgentParts, error: unknown, plan?: Plan): Prom
 }
 
 async function carryOutSteps(parts: AgentParts, plan: Plan, reporter: Reporter): Promise<StepState> {
-  const { log, run, service, signal, tools, workFolder } = parts;
+  const { log, resources, run, service, tools, workFolder } = parts;
+  const signal = AbortSignal.any([parts.signal, resources.exceeded]);
   const state: StepState = { uploaded: [] };
   const { progress } = reporter;
   const context = { plan, workFolder, log: log.line, progress, signal, run, service, tools, state };
@@ -140,12 +143,14 @@ interface Performance {
 
 /** A build that fails may be looked into, when that was asked for, before the job ends with its failure. */
 async function carryOutStep(parts: AgentParts, { context, reporter, step }: Performance): Promise<void> {
-  const { log, signal } = parts;
+  const { log, resources, signal } = parts;
   try {
     await timed(log, step.do, () => parts.carryOut(context, step));
+    await resources.passed();
   } catch (error) {
     signal.throwIfAborted();
-    if (step.status !== "building_image" || context.plan.shell === undefined) throw error;
+    if (resources.exceeded.aborted || step.status !== "building_image" || context.plan.shell === undefined)
+      throw error;
     const failure = await explain(parts, error, context.plan);
     log.note(`The build failed (${failure.code}): ${failure.message}`);
     // The service keeps the log's last lines with the failure.

@@ -17,7 +17,7 @@ describe("what is said of a full disk", () => {
 
   it("is that the job should ask for more, when it used what it asked for", () => {
     expect(withDiskUse(FULL, 5, { used: 5 * GIB, free: 0, size: 5 * GIB }).hint).toContain(
-      "larger build_env_size than 5",
+      "post it again with build_env_size 10.",
     );
   });
 

@@ -117,6 +117,12 @@ describe("the configuration", () => {
     );
   });
 
+  it("lets jobs have what they asked for and no more, unless that is switched off", () => {
+    expect(readConfig({}, "x64").settings.jobs.limited).toBe(true);
+    expect(readConfig({ IMS_JOB_LIMITS: "off" }, "x64").settings.jobs.limited).toBe(false);
+    expect(() => readConfig({ IMS_JOB_LIMITS: "no" }, "x64")).toThrow(/IMS_JOB_LIMITS is none of on, off/u);
+  });
+
   it("hands to agents what concerns them and nothing else", () => {
     const { agentEnv } = readConfig({ IMS_KIWI: "/opt/kiwi-ng", IMS_TOKEN: "secret" }, "arm64");
     expect(agentEnv).toEqual({ IMS_KIWI: "/opt/kiwi-ng" });

@@ -6,11 +6,13 @@ import { onTestFinished } from "vitest";
 import { createAgentTools } from "../../adapters/agent-tools.ts";
 import { createRunCommand } from "../../adapters/process/spawn.ts";
 import { createSpool } from "../../adapters/process/spool.ts";
+import type { JobLimits } from "../../core/ports/job-runner.ts";
 import type { Plan, Step } from "../../core/jobs/plan.ts";
 import { AgentEnding } from "../../functions/agent/ending.ts";
 import { createLogShipper } from "../../functions/agent/log-shipper.ts";
 import { createLogText } from "../../functions/agent/log-text.ts";
 import { runPlan } from "../../functions/agent/run.ts";
+import { createResources } from "../../functions/agent/resources.ts";
 import { createServiceClient } from "../../functions/agent/service-client.ts";
 import type { StepContext } from "../../functions/agent/step.ts";
 import { TOKEN, startStubService } from "./stub-service.ts";
@@ -44,6 +46,9 @@ export interface AgentBenchConfig {
   readonly maxLogBytes?: number;
   /** Of the recipe's templates. */
   readonly variables?: Readonly<Record<string, string>>;
+  readonly limits?: JobLimits;
+  /** What the kernel counted of the job's memory. */
+  readonly memory?: () => Promise<{ readonly kills: number; readonly peakBytes?: number }>;
 }
 
 export interface AgentBench {
@@ -98,6 +103,13 @@ export async function createAgentBench(config: AgentBenchConfig = {}): Promise<A
   });
   const run = createRunCommand({ env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" }, onLine: log.line });
   const tools = createAgentTools(run);
+  const resources = createResources({
+    limits: config.limits,
+    memory: config.memory ?? (async () => undefined),
+    disk: tools.disk,
+    workFolder,
+    signal,
+  });
 
   return {
     service,
@@ -117,6 +129,7 @@ export async function createAgentBench(config: AgentBenchConfig = {}): Promise<A
         hide,
         run,
         tools,
+        resources,
         carryOut,
         signal,
       };

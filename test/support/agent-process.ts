@@ -1,16 +1,14 @@
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { onTestFinished } from "vitest";
 import { createLocalRunner } from "../../adapters/job-runner/local/runner.ts";
 import { plainEnvironment } from "../../adapters/process/environment.ts";
-import { findJobProcesses } from "../../adapters/process/job-processes.ts";
-import { mountsInside } from "../../adapters/process/mounts.ts";
 import type { Step } from "../../core/jobs/plan.ts";
-import type { JobRunner } from "../../core/ports/job-runner.ts";
+import type { JobLimits, JobRunner } from "../../core/ports/job-runner.ts";
 import { planOf } from "./agent-bench.ts";
 import { scratchFolder, tarBytes } from "./archives.ts";
-import type { Isolation, Remains } from "./local-runner.ts";
+import { type Isolation, type Remains, remainsOf } from "./local-runner.ts";
 import { program } from "./programs.ts";
 import { TOKEN, startStubService } from "./stub-service.ts";
 import type { StubService } from "./stub-service.ts";
@@ -53,6 +51,7 @@ interface AgentProcessOptions {
   /** Paths below the bench's folder that are hidden from the job, and what stays of them. */
   readonly hidden?: readonly string[];
   readonly needed?: readonly string[];
+  readonly limits?: JobLimits;
   readonly onLack?: (lack: string) => void;
 }
 
@@ -86,6 +85,7 @@ export async function createAgentProcess(
     needed: (options.needed ?? []).map((path) => join(base, path)),
   });
   const jobId = plan.job_id;
+  const limits = options.limits === undefined ? {} : { limits: options.limits };
   const workFolder = join(workRoot, jobId);
   onTestFinished(async () => {
     await runner.stop(jobId);
@@ -97,11 +97,7 @@ export async function createAgentProcess(
     service,
     workFolder,
     base,
-    launch: () => runner.launch({ jobId, attempt: 1, token: TOKEN }),
-    remains: async () => ({
-      processes: (await findJobProcesses(jobId, workFolder)).map(({ pid }) => pid),
-      mounts: await mountsInside(workFolder),
-      folder: (await readdir(workRoot)).includes(jobId),
-    }),
+    launch: () => runner.launch({ jobId, attempt: 1, token: TOKEN, ...limits }),
+    remains: () => remainsOf(workRoot, jobId),
   };
 }

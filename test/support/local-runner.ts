@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, readdir, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { onTestFinished } from "vitest";
+import { findJobGroups } from "../../adapters/cgroups/job-groups.ts";
 import { createLocalRunner } from "../../adapters/job-runner/local/runner.ts";
 import { isMissing } from "../../adapters/process/errors.ts";
 import { findJobProcesses } from "../../adapters/process/job-processes.ts";
@@ -14,10 +16,23 @@ import type { JobRunner } from "../../core/ports/job-runner.ts";
 export interface Remains {
   readonly processes: readonly number[];
   readonly mounts: readonly string[];
+  /** Control groups. */
+  readonly groups: readonly string[];
   readonly folder: boolean;
 }
 
-export const NOTHING: Remains = { processes: [], mounts: [], folder: false };
+export const NOTHING: Remains = { processes: [], mounts: [], groups: [], folder: false };
+
+/** What is left of a job. */
+export async function remainsOf(workRoot: string, jobId: string): Promise<Remains> {
+  const groups = (await findJobGroups()).foldersOf(`ims-job-${jobId}`);
+  return {
+    processes: (await findJobProcesses(jobId, join(workRoot, jobId))).map(({ pid }) => pid),
+    mounts: await mountsInside(join(workRoot, jobId)),
+    groups: groups.filter((folder) => existsSync(folder)),
+    folder: (await readdir(workRoot)).includes(jobId),
+  };
+}
 
 /** A runner in a new folder, with a stand-in for the agent, and eyes that see what it does. */
 export interface RunnerBench {
@@ -79,11 +94,7 @@ export async function createRunnerBench(isolation: Isolation, behaviour = IDLE):
       const lines = (await readFile(ledger, "utf8").catch(() => "")).split("\n");
       return lines.filter((line) => line.startsWith(jobId)).map((line) => line.slice(jobId.length + 1));
     },
-    remains: async (jobId) => ({
-      processes: (await findJobProcesses(jobId, join(workRoot, jobId))).map(({ pid }) => pid),
-      mounts: await mountsInside(join(workRoot, jobId)),
-      folder: (await readdir(workRoot)).includes(jobId),
-    }),
+    remains: (jobId) => remainsOf(workRoot, jobId),
     killAgent: async (jobId) => {
       for (const view of await listProcesses()) {
         const agent = view.environment.some((entry) => entry.startsWith("IMS_SERVICE_URL="));

@@ -67,7 +67,7 @@ export const ended = (service: ServiceProcess, id: string) => inStatus(service, 
 
 /** Every process, folder and mount of finished jobs goes. */
 export async function nothingLeft(service: ServiceProcess): Promise<void> {
-  const none = { processes: [], folders: [], mounts: [] };
+  const none = { processes: [], folders: [], loopDevices: [], groups: [], mounts: [] };
   const last = await until("nothing is left", async () => {
     const left = await service.leftovers();
     return JSON.stringify(left) === JSON.stringify(none) ? left : undefined;

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFinished } from "vitest";
+import { findJobGroups } from "../../adapters/cgroups/job-groups.ts";
 import { documented } from "./api-contract.ts";
 
 const root = path.join(import.meta.dirname, "../..");
@@ -50,6 +51,24 @@ function contains(file: string, text: string): boolean {
   } catch {
     return false;
   }
+}
+
+const namesIn = (folder: string) => readdir(folder).catch(() => []);
+
+function backingFiles(): string[] {
+  const devices = readdirSync("/sys/block").filter((name) => name.startsWith("loop"));
+  return devices.flatMap((name) => {
+    const file = `/sys/block/${name}/loop/backing_file`;
+    return existsSync(file) ? [readFileSync(file, "utf8").trim()] : [];
+  });
+}
+
+/** Control groups of the jobs that have notes, and the notes, which go after the groups. */
+async function groupsOf(notes: string): Promise<string[]> {
+  const names = await namesIn(notes);
+  const ours = await findJobGroups();
+  const groups = names.flatMap((name) => ours.foldersOf(`ims-job-${name.replace(/\..*/u, "")}`));
+  return [...names, ...groups.filter((folder) => existsSync(folder))];
 }
 
 /** The real service as a process of its own, with stand-ins for the build tools, on storage that goes with the test. */
@@ -104,9 +123,12 @@ export async function startService(env: Record<string, string> = {}) {
     /** What is left of jobs on this machine. */
     leftovers: async () => ({
       processes: processesWith(`${data}/work`),
-      folders: (await readdir(path.join(data, "work")).catch(() => [])).filter(
-        (name) => !name.startsWith("."),
-      ),
+      folders: [
+        ...(await namesIn(path.join(data, "work"))),
+        ...(await namesIn(path.join(data, "work/.trash"))),
+      ].filter((name) => !name.startsWith(".")),
+      loopDevices: backingFiles().filter((file) => file.startsWith(data)),
+      groups: await groupsOf(path.join(data, "work/.agents")),
       mounts: readFileSync("/proc/self/mountinfo", "utf8")
         .split("\n")
         .filter((line) => line.includes(data)),

@@ -13,6 +13,9 @@ const AgentNote = v.object({
   boot: v.string(),
   /** Absent until it is started. */
   agent: v.optional(v.object({ pid: v.number(), started: v.string() })),
+  /** Folders of its control groups. */
+  groups: v.pipe(v.array(v.string()), v.readonly()),
+  memoryBytes: v.optional(v.number()),
 });
 export type AgentNote = v.InferOutput<typeof AgentNote>;
 

@@ -1,6 +1,10 @@
 import * as v from "valibot";
 import { DomainError } from "../../../core/errors.ts";
+import type { JobLimits } from "../../../core/ports/job-runner.ts";
 import type { RunCommand } from "../../../core/ports/commands.ts";
+import { joinGroups } from "../../cgroups/groups.ts";
+import { memoryUse } from "../../cgroups/memory.ts";
+import type { MemoryUse } from "../../cgroups/memory.ts";
 import { drawVeil, liftVeil } from "../../process/veil.ts";
 
 const VARIABLE = "IMS_CONFINEMENT";
@@ -13,6 +17,10 @@ const Confinement = v.object({
   hidden: v.pipe(v.array(v.string()), v.readonly()),
   /** What in them the agent needs, beside its work folder. */
   needed: v.pipe(v.array(v.string()), v.readonly()),
+  /** Folders of the control groups that it joins. */
+  groups: v.pipe(v.array(v.string()), v.readonly()),
+  /** What the job may use at most. */
+  limits: v.optional(v.object({ memoryBytes: v.number(), diskBytes: v.number() })),
   /** What this machine does not give, each as the end of "Jobs run without ...". */
   lacks: v.pipe(v.array(v.string()), v.readonly()),
 });
@@ -37,9 +45,19 @@ export function readConfinement(
 export interface Confined {
   /** What the job has to do without, each as the end of "Jobs run without ...". */
   readonly lacks: readonly string[];
+  readonly limits: JobLimits | undefined;
+  /** What the kernel counted of the job's memory; `undefined` where it does not. */
+  readonly memory: () => Promise<MemoryUse | undefined>;
   /** Undoes what is in the way of cleaning up; the process must no longer be in the work folder. */
   release(): Promise<void>;
 }
+
+const unconfined: Confined = {
+  lacks: [],
+  limits: undefined,
+  memory: async () => undefined,
+  release: async () => undefined,
+};
 
 /** Does what was asked, as far as the machine lets it. The working folder of the process becomes `workFolder` anew. */
 export async function confine(
@@ -47,14 +65,18 @@ export async function confine(
   workFolder: string,
   run: RunCommand,
 ): Promise<Confined> {
-  if (asked === undefined) return { lacks: [], release: async () => undefined };
-  if (!asked.ownMounts) return { lacks: asked.lacks, release: async () => undefined };
-  const kept = [workFolder, ...asked.needed];
+  if (asked === undefined) return unconfined;
+  await joinGroups(asked.groups);
+  const { lacks, limits } = asked;
+  const confined = { ...unconfined, lacks, limits, memory: () => memoryUse(asked.groups) };
+  if (!asked.ownMounts) return confined;
+  const kept = [workFolder, ...asked.groups, ...asked.needed];
   const veil = await drawVeil({ hidden: asked.hidden, kept, scratch: workFolder }, run);
   // It still is in the folder as it was before it was hidden, from where `..` leads past the cover.
   process.chdir(workFolder);
   return {
-    lacks: veil.problem === undefined ? asked.lacks : [...asked.lacks, `hiding all data (${veil.problem})`],
+    ...confined,
+    lacks: veil.problem === undefined ? lacks : [...lacks, `hiding all data (${veil.problem})`],
     release: () => liftVeil(veil, run),
   };
 }

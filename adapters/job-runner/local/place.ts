@@ -7,6 +7,7 @@ import type { Notes } from "./agent-note.ts";
 
 const CLAIMS = ".claims";
 const NOTES = ".agents";
+const TRASH = ".trash";
 
 /** Where a job's work is, and what is known of it. */
 export interface JobPlace {
@@ -14,6 +15,7 @@ export interface JobPlace {
   /** The work folder, without links. */
   readonly folder: string;
   readonly claims: string;
+  readonly trash: string;
   readonly notes: Notes;
 }
 
@@ -24,8 +26,13 @@ export async function placeOf(workRoot: string, jobId: string): Promise<JobPlace
     jobId: id,
     folder: join(root, id),
     claims: join(root, CLAIMS),
+    trash: trashOf(root),
     notes: createNotes(join(root, NOTES)),
   };
+}
+
+export function trashOf(root: string): string {
+  return join(root, TRASH);
 }
 
 /** Ids of the jobs that have a folder or a note below this root. */

@@ -1,13 +1,16 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { AbsenceCause, AgentPresence } from "../../../core/ports/job-runner.ts";
+import type { AgentPresence } from "../../../core/ports/job-runner.ts";
+import { memoryUse } from "../../cgroups/memory.ts";
 import { asDomainError, isMissing } from "../../process/errors.ts";
 import { listProcesses } from "../../process/process-table.ts";
 import type { ProcessView } from "../../process/process-table.ts";
 import { bootId, lives } from "./agent-note.ts";
 import type { AgentNote } from "./agent-note.ts";
 import type { JobPlace } from "./place.ts";
+
+type Absent = Extract<AgentPresence, { state: "absent" }>;
 
 /** An agent removes its work folder as the last thing it does: it is given so long to end. */
 const ENDING_MILLISECONDS = 1000;
@@ -53,23 +56,28 @@ async function absence(
   ending: string | undefined,
 ): Promise<AgentPresence> {
   const reason = reasonOf(ending, await notes.lastWords(jobId));
-  const cause = note === undefined ? undefined : await causeOf(note);
-  return {
-    state: "absent",
-    ...(reason === undefined ? {} : { reason }),
-    ...(cause === undefined ? {} : { cause }),
-  };
+  const known = note === undefined ? {} : await causeOf(note, reason);
+  return { state: "absent", ...(reason === undefined ? {} : { reason }), ...known };
 }
 
-async function causeOf(note: AgentNote): Promise<AbsenceCause | undefined> {
-  return note.boot === (await bootId()) ? undefined : "machine-restarted";
+async function causeOf(
+  { boot, groups, memoryBytes }: AgentNote,
+  reason: string | undefined,
+): Promise<Partial<Pick<Absent, "cause" | "memory">>> {
+  if (boot !== (await bootId())) return { cause: "machine-restarted" };
+  const use = await memoryUse(groups);
+  // It may have outlived a program that the kernel killed, and ended otherwise later.
+  if (use === undefined || use.kills === 0 || (reason !== undefined && !reason.startsWith(KILLED))) return {};
+  return { cause: "oom-killed", memory: { limitBytes: memoryBytes, peakBytes: use.peakBytes } };
 }
+
+const KILLED = "killed by SIGKILL";
 
 /** unshare, as of util-linux 2.38, stumbles when it passes on the one signal that nobody can handle. */
 const UNSHARE_STUMBLED = /^unshare: sigprocmask /u;
 
 function reasonOf(ending: string | undefined, words: string | undefined): string | undefined {
-  if (words !== undefined && UNSHARE_STUMBLED.test(words)) return "killed by SIGKILL";
+  if (words !== undefined && UNSHARE_STUMBLED.test(words)) return KILLED;
   const known = [ending, words].filter((part) => part !== undefined);
   return known.length === 0 ? undefined : known.join(": ");
 }

@@ -1,14 +1,14 @@
 import type { JobRunner, LaunchOrder } from "../../../core/ports/job-runner.ts";
-import { killJobProcesses } from "../../process/job-processes.ts";
 import { listProcesses } from "../../process/process-table.ts";
 import { createRunCommand } from "../../process/spawn.ts";
-import { removeWorkFolder } from "../../process/work-folder.ts";
+import { createTrash } from "../../process/work-folder.ts";
 import { lives } from "./agent-note.ts";
 import { claimed } from "./claim.ts";
 import type { LocalRunnerConfig } from "./config.ts";
-import { openRoot, placeOf, knownJobs } from "./place.ts";
+import { knownJobs, openRoot, placeOf, trashOf } from "./place.ts";
 import type { JobPlace } from "./place.ts";
 import { jobOf, lookFor } from "./presence.ts";
+import { removeJob } from "./remove-job.ts";
 import { createAgentStarter } from "./start-agent.ts";
 
 /** Runs each agent as a process of this machine that outlives the service. */
@@ -20,11 +20,9 @@ export function createLocalRunner(config: LocalRunnerConfig): JobRunner {
 
   const place = (jobId: string): Promise<JobPlace> => placeOf(config.workRoot, jobId);
 
-  const clean = async ({ jobId, folder, notes }: JobPlace): Promise<void> => {
-    await killJobProcesses(jobId, folder);
-    await removeWorkFolder(folder, run);
-    await notes.remove(jobId);
-    started.delete(jobId);
+  const clean = async (at: JobPlace): Promise<void> => {
+    await removeJob(at, run);
+    started.delete(at.jobId);
   };
 
   const start = async (at: JobPlace, order: LaunchOrder): Promise<void> => {
@@ -59,6 +57,7 @@ export function createLocalRunner(config: LocalRunnerConfig): JobRunner {
 
     leftovers: async () => {
       const root = await openRoot(config.workRoot);
+      await createTrash(trashOf(root), run).empty();
       const ids = new Set(await knownJobs(root));
       for (const view of await listProcesses()) {
         const id = jobOf(view, root);

@@ -145,3 +145,36 @@ describe("what the runner knows of the end of an agent", () => {
     expect(error.message).toContain("last words");
   });
 });
+
+describe("what a job asked for", () => {
+  const GIB = 2 ** 30;
+  const post = async (sizes: object) =>
+    (await service.post("/v3/jobs", { ...(await jobRequest(service)), ...sizes })).json;
+
+  it("is what its agent is held to: memory and disk", async () => {
+    await post({ job_mem_size: 3, build_env_size: 20 });
+    await tick();
+    expect(service.runner.launched.map(({ limits }) => limits)).toEqual([
+      { memoryBytes: 3 * GIB, diskBytes: 20 * GIB },
+    ]);
+  });
+
+  it("is not when limits are switched off", async () => {
+    service = createTestService({ limited: false });
+    await post({ job_mem_size: 3 });
+    await tick();
+    expect(service.runner.launched).toHaveLength(1);
+    expect(service.runner.launched[0]).not.toHaveProperty("limits");
+  });
+
+  it("is named, with what was used, when its agent ran out of memory", async () => {
+    const { id, say } = await launched();
+    await say("report", { status: "building_image" });
+    const memory = { limitBytes: 3 * GIB, peakBytes: 3 * GIB };
+    service.runner.presence.set(id, { state: "absent", cause: "oom-killed", memory });
+    await tick();
+    expect((await current(id)).error.hint).toBe(
+      "The job asked for 3 GiB (job_mem_size) and used 3 GiB at its peak: post it again with job_mem_size 6.",
+    );
+  });
+});
