@@ -37,13 +37,13 @@ function verdicts(lines: readonly string[]): string {
   return [...new Set(found)].join("; ");
 }
 
-/** The last lines that the failing script printed to standard error, where scripts say why. */
+/** The last lines that the failing script printed to standard error, where scripts say why; not what `set -x` echoes. */
 function lastWords(lines: readonly string[]): string {
   const end = lines.findIndex((line) => /had errors: Running the cleanup|^Build '.+' errored/u.test(line));
   const before = lines.slice(0, end < 0 ? lines.length : end);
   const said = before.flatMap((line) => /^==> \S+(?: \([\w-]+\))?: (.+)$/u.exec(line)?.[1] ?? []);
   return said
-    .filter((text) => !text.startsWith("Running local shell script"))
+    .filter((text) => !/^(?:Running local shell script|\++ )/u.test(text))
     .slice(-3)
     .join(" ");
 }

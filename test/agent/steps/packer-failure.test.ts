@@ -62,6 +62,7 @@ const JSON_UNSET = `Error:
 const JSON_BROKEN =
   "Failed to parse template: Error parsing JSON: unexpected end of JSON input\nAt line 2, column 1";
 const SCRIPT = `==> null.root: Running local shell script: ./make-root.sh
+==> null.root: + cp vmlinuz /boot
 ==> null.root: cannot find the kernel
     null.root: one
 ==> null.root: Provisioning step had errors: Running the cleanup provisioner, if present...

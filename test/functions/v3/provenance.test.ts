@@ -89,6 +89,38 @@ describe("where an image comes from", () => {
     expect(image.provenance).not.toHaveProperty("builder");
   });
 
+  it("is the base image, as it was when the job was posted, for a customized one", async () => {
+    const { image: base } = await madeImage({ parts: ["rootfs", "kernel", "initrd"] });
+    const { id: public_key_id } = (
+      await service.post("/v3/public-keys", { name: "k", public_key: "ssh-ed25519 A" })
+    ).json;
+    const wanted = { job_type: "customize", artifact_id: base.id, public_key_id };
+    const { id } = (await service.post("/v3/jobs", { ...wanted, image_root_archive_name: "changed" })).json;
+    await service.ims.reconciler.tick();
+    await service.remove(`/v3/images/${base.id}`);
+    const agent = agentOf(service, id);
+    for (const part of IMAGE_PARTS) {
+      const target = (await agent.say(`artifacts/${part}/upload`)).json;
+      await service.put(target.url, part, target.headers);
+    }
+    expect(
+      (await agent.say("finish", { artifacts: IMAGE_PARTS.map((part) => sentPart(part, part)) })).status,
+    ).toBe(204);
+    const [changed] = (await service.get("/v3/images")).json;
+    expect(changed.provenance).toMatchObject({
+      job_id: id,
+      job_type: "customize",
+      base_image: {
+        id: base.id,
+        manifest_etag: base.link.etag,
+        rootfs_md5: sentPart("rootfs", '{"of": "rootfs"}').md5,
+      },
+    });
+    expect(changed.provenance).not.toHaveProperty("recipe");
+    expect(await manifestOf(changed)).toMatchObject({ provenance: changed.provenance });
+    expect((await service.get(`/v3/images/${changed.id}/artifacts/packages`)).status).toBe(200);
+  });
+
   it("is not told of an image that no job has made", async () => {
     const { json } = await service.post("/v3/images", { name: "mine" });
     expect(Object.keys(json).toSorted()).toEqual(MEMBERS);
