@@ -36,7 +36,11 @@ describe("the slots of running jobs", () => {
   });
 
   it("are never more than the cap, whoever takes and frees them, also after the cap was lowered", () => {
-    const step = fc.record({ free: fc.boolean(), at: fc.nat(20), random: fc.double({ min: 0, max: 0.999 }) });
+    const step = fc.record({
+      free: fc.boolean(),
+      at: fc.nat(20),
+      random: fc.double({ min: 0, max: 0.999, noNaN: true }),
+    });
     fc.assert(
       fc.property(fc.nat(6), fc.nat(6), fc.array(step, { maxLength: 60 }), (before, after, steps) => {
         const held = new Set(Array.from({ length: before }, (_, n) => `all.${n}`));
