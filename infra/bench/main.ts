@@ -1,28 +1,32 @@
-// Measures what users wait for, as ratios within one run: npm run bench [-- start transfer logs job]
+// Measures what users wait for, as ratios within one run: npm run bench [-- start transfer api logs job]
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { benchApi } from "./api.ts";
 import { benchJob } from "./job.ts";
 import { benchLogs } from "./logs.ts";
+import { resultLine } from "./limits.ts";
 import { benchStart } from "./start.ts";
 import { benchTransfer } from "./transfer.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = path.join(root, "bench-results");
 
-const HELP = `npm run bench [-- start] [-- transfer] [-- logs] [-- job]
+const HELP = `npm run bench [-- start] [-- transfer] [-- api] [-- logs] [-- job]
 
 start     service start to first answered request, against an empty Node program that listens
 transfer  upload and download of 2 GiB through the API on local files, against cp and sync
+api       reads, lists, creations and memory with up to 100,000 records, against the least that can answer the same
 logs      a build's line to 50 followers, and the service's processor time for 100 MiB of log in an hour
 job       time of a whole build job, against kiwi and mksquashfs alone (needs the build tools, root, minutes)
 
-Without names all of them run. Results are printed and written to bench-results/.
+Without names all of them run. Results are printed beside what is wanted, and written to bench-results/.
 `;
 
 const BENCHES = {
   start: () => benchStart(root),
   transfer: () => benchTransfer(root, folder),
+  api: () => benchApi(root, folder),
   logs: () => benchLogs(root, folder),
   job: () => benchJob(root, folder),
 };
@@ -37,7 +41,7 @@ async function main(args: readonly string[]): Promise<void> {
     const result = await bench();
     results[name] = result;
     for (const [what, value] of Object.entries(result))
-      process.stdout.write(`  ${what.padEnd(24)} ${value.toFixed(3)}\n`);
+      process.stdout.write(`${resultLine(name, what, value)}\n`);
   }
   const file = path.join(folder, `${new Date().toISOString().replaceAll(":", "-")}.json`);
   writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);

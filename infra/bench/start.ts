@@ -1,10 +1,9 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { bundle } from "../bundle.ts";
-import { answered, end, median } from "./measure.ts";
+import { answered, end, freePort, median } from "./measure.ts";
 
 const ROUNDS = 11;
 
@@ -58,16 +57,4 @@ async function startToAnswer(program: readonly string[], data: string, root: str
   const took = performance.now() - began;
   await end(child);
   return took;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => {
-    server.once("listening", resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
