@@ -10,7 +10,7 @@ import { type CacheEntry, createRecordCaches, type RecordCaches } from "./sqlite
 import { sequencedRow, type SequencedRow } from "./sqlite-row.ts";
 import { createSharedDataVersion } from "./sqlite-watch.ts";
 
-const CACHE_BYTES = 64 * 1024 * 1024;
+const CACHE_BYTES = 40 * 1024 * 1024;
 /** What an entry takes at least, and how many bytes a decoded record takes for each character of its JSON. */
 const ENTRY_BYTES = 300;
 const DECODED_FACTOR = 4;
@@ -58,7 +58,7 @@ export function createReader(db: DatabaseSync, path: string): Reader {
     async getJson(kind, id) {
       const seen = await dataVersion();
       const known = caches[kind].get(id);
-      if (known?.seen === seen && known.json !== undefined) return known.json;
+      if (known?.json !== undefined && known.seen === seen) return known.json;
       const row = await rowOf(kind, id);
       return row === undefined ? undefined : jsonOf(kind, row, entryOf(kind, row, seen));
     },

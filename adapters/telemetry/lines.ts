@@ -1,36 +1,28 @@
-import sonicBoom from "sonic-boom";
 import type { Telemetry, TelemetryEvent } from "../../core/ports/telemetry.ts";
-
-/** Lines are gathered up to so many bytes, or so many milliseconds: what kill -9 takes along is no more than that. */
-const GATHERED_BYTES = 64 * 1024;
-const GATHERED_MS = 200;
+import { createGatheringFile } from "./gathering-file.ts";
 
 const SEVERITIES: Readonly<Record<TelemetryEvent["level"], number>> = { info: 0, warn: 1, error: 2 };
 
 /**
- * One line of JSON per event into an open file, standard output by default. The writing never stops this thread, however
- * slow whoever reads is. `flush` writes what is left, which a process must do before it ends.
+ * One line of JSON per event into an open file, standard output by default. Lines are gathered for a moment; `flush`
+ * writes what is left, which a process must wait for before it ends.
  */
-export function createLineTelemetry(level: TelemetryEvent["level"], fd = 1): Telemetry & { flush(): void } {
-  const destination = new sonicBoom.SonicBoom({
-    fd,
-    sync: false,
-    minLength: GATHERED_BYTES,
-    maxWrite: 2 * GATHERED_BYTES,
-    periodicFlush: GATHERED_MS,
-  });
-  // A log that cannot be written (its reader has gone) is no reason to stop serving.
-  destination.on("error", () => undefined);
+export function createLineTelemetry(
+  level: TelemetryEvent["level"],
+  fd = 1,
+): Telemetry & { flush(): Promise<void> } {
+  const file = createGatheringFile(fd);
   const least = SEVERITIES[level];
   const time = createTime();
+  let leftOut = 0;
+  const write = (event: TelemetryEvent): boolean => file.write(`{"time":"${time()}",${membersOf(event)}\n`);
   return {
     emit(event) {
       if (SEVERITIES[event.level] < least) return;
-      destination.write(`{"time":"${time()}",${membersOf(event)}\n`);
+      if (leftOut > 0 && write({ event: "log-lines-left-out", level: "warn", lines: leftOut })) leftOut = 0;
+      if (!write(event)) leftOut += 1;
     },
-    flush() {
-      destination.flushSync();
-    },
+    flush: () => file.flush(),
   };
 }
 

@@ -28,8 +28,8 @@ function heardRecords(records: Records, { jobChanged }: Listeners): Records {
   return {
     get: async (kind, id) => await records.get(kind, id),
     list: async (kind, page) => await records.list(kind, page),
-    getJson: async (kind, id) => await records.getJson(kind, id),
-    listJson: async (kind) => await records.listJson(kind),
+    getJson: (kind, id) => records.getJson(kind, id),
+    listJson: (kind) => records.listJson(kind),
     check: async () => await records.check(),
     close: async () => await records.close(),
     async commit(changes) {

@@ -32,7 +32,12 @@ export async function observed(
   const requestId = sent !== null && REQUEST_ID.test(sent) ? sent : observer.newId();
   const sighting: Sighting = { requestId };
   const began = observer.now();
-  const response = await answered(observer.telemetry, sighting, answer);
+  let response;
+  try {
+    response = await answer(sighting);
+  } catch (error) {
+    response = answerError(observer.telemetry, sighting, error);
+  }
   const { who, operation } = sighting;
   const { method } = c.req.raw;
   const { status } = response;
@@ -51,19 +56,11 @@ export async function observed(
   return response;
 }
 
-async function answered(
-  telemetry: Telemetry,
-  sighting: Sighting,
-  answer: (sighting: Sighting) => Promise<Response> | Response,
-): Promise<Response> {
-  try {
-    return await answer(sighting);
-  } catch (error) {
-    const { requestId } = sighting;
-    const problem = problemFor(error, requestId);
-    if (problem.status >= 500) tellCause(telemetry, requestId, error);
-    return withRequestId(problemResponse(problem), sighting);
-  }
+function answerError(telemetry: Telemetry, sighting: Sighting, error: unknown): Response {
+  const { requestId } = sighting;
+  const problem = problemFor(error, requestId);
+  if (problem.status >= 500) tellCause(telemetry, requestId, error);
+  return withRequestId(problemResponse(problem), sighting);
 }
 
 export function withRequestId(response: Response, { requestId }: Sighting): Response {

@@ -57,8 +57,10 @@ async function run(config: Config): Promise<void> {
     agentEnv: { ...plainEnvironment(process.env), ...config.agentEnv },
   });
   const app = serve(ENDPOINTS, { ...composition.serving, incoming });
-  const fetch = async (request: Request, env: HttpBindings | Http2Bindings) =>
-    await sendDirectly(await app.fetch(request, env), env, telemetry);
+  const fetch = async (request: Request, env: HttpBindings | Http2Bindings) => {
+    const response = await app.fetch(request, env);
+    return sendDirectly(response, env, telemetry);
+  };
   const server = listen(
     { fetch, hostname: config.host, port: config.port, autoCleanupIncoming: false },
     (info) => {
@@ -80,7 +82,7 @@ async function run(config: Config): Promise<void> {
     composition.ims.jobLogs.endFollowing();
     await Promise.all([drain(server, telemetry), ...loops.map((loop) => loop.stop())]);
     await composition.close();
-    telemetry.flush();
+    await telemetry.flush();
   };
   stopOnSignals(stop);
 }
