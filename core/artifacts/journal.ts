@@ -63,6 +63,12 @@ async function carryOut(artifacts: Artifacts, step: JournalStep): Promise<void> 
   }
 }
 
+/** Every place that a step reads or changes. */
+export function placesOf(step: JournalStep): ArtifactAddress[] {
+  if (step.do === "move") return [step.from, step.to];
+  return [step.do === "remove" ? step.at : step.to];
+}
+
 /** Where an object in the trash came from; one that is not in the trash stays where it is (behaviour 93, 130). */
 export function restoredAddress(address: ArtifactAddress): ArtifactAddress {
   return { bucket: address.bucket, key: address.key.replace(/^deleted\//u, "") };

@@ -1,10 +1,11 @@
 import { getStored, listStored } from "../collection.ts";
 import { isDomainError } from "../errors.ts";
 import type { Ports } from "../ports/index.ts";
-import type { Stored } from "../ports/records.ts";
+import type { Records, Stored } from "../ports/records.ts";
 import type { RecordKind } from "../records.ts";
 import { within } from "../time-limit.ts";
-import { carryOutJournal } from "./journal.ts";
+import type { ArtifactAddress } from "../ports/artifacts.ts";
+import { carryOutJournal, placesOf } from "./journal.ts";
 
 /** Carries out the object journals, each by one flight at a time, which all who need it join. */
 export interface Journals {
@@ -19,6 +20,8 @@ export interface Journals {
    * @throws `not-found`, and what `settle` throws.
    */
   getSettled<K extends RecordKind>(kind: K, id: string): Promise<Stored<K>>;
+  /** Finishes what is pending for any record and touches this object, before somebody else counts on it. */
+  settleAt(address: ArtifactAddress): Promise<void>;
   /** When a change that starts now stops waiting for its objects. Milliseconds, as the clock has it. */
   patience(): number;
   /**
@@ -81,6 +84,7 @@ export function createJournals(ports: JournalsPorts, moveWaitSeconds: number): J
         await settle(id);
       }
     },
+    settleAt: async (address) => void (await Promise.all((await pendingAt(records, address)).map(settle))),
     patience: () => clock.now() + moveWaitSeconds * 1000,
     async follow(id, until) {
       const left = until - clock.now();
@@ -104,4 +108,12 @@ async function aborted(signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
+}
+
+/** Of the records whose journals touch this object. */
+async function pendingAt(records: Records, { bucket, key }: ArtifactAddress): Promise<string[]> {
+  const touches = (place: ArtifactAddress) => place.bucket === bucket && place.key === key;
+  return (await listStored(records, "object-journal"))
+    .filter(({ value }) => value.steps.some((step) => placesOf(step).some(touches)))
+    .map(({ id }) => id);
 }

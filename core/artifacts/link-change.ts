@@ -3,7 +3,8 @@ import type { ArtifactInfo } from "../ports/artifacts.ts";
 import type { Change } from "../ports/records.ts";
 import type { Telemetry } from "../ports/telemetry.ts";
 import { claimLink, type ClaimPorts, linkedWithoutEtag, type LinkOwner } from "./link-claim.ts";
-import { type Link, sameLink } from "./link.ts";
+import type { Journals } from "./journals.ts";
+import { addressOf, type Link, sameLink } from "./link.ts";
 
 /** A link as a client sends it: without an ETag the store's is taken. */
 export type WantedLink = Omit<Link, "etag"> & { readonly etag?: string | undefined };
@@ -27,7 +28,7 @@ export type LinkCheck = (link: Link) => Promise<ArtifactInfo>;
  * @throws `conflict` for another link; `invalid` when the path is taken; and what `check` throws.
  */
 export async function changeLink(
-  ports: ClaimPorts,
+  ports: ClaimPorts & { readonly journals: Journals },
   owner: LinkOwner,
   current: Link | null,
   wanted: WantedLink | null | undefined,
@@ -40,6 +41,8 @@ export async function changeLink(
     return { link: current, changes: [] };
   }
   const claim = await claimLink(ports, owner, asked, wanted.etag !== undefined);
+  // Who had the path before may have left it a moment ago, and its object may be about to follow.
+  await ports.journals.settleAt(addressOf(asked));
   const { etag } = await check(asked);
   const differs = wanted.etag !== undefined && wanted.etag !== etag;
   return {

@@ -16,7 +16,8 @@ function claimId(signer: Signer, owner: LinkOwner, link: Link): string {
 
 /**
  * The change that takes a link's path for a record; it belongs into the record's own commit.
- * @throws `invalid` when another live record of the kind has the path (behaviour 50, 115).
+ * @throws `invalid` when another live record of the kind has the path (behaviour 50, 115); `lost-race` when the record
+ * itself has it already.
  */
 export async function claimLink(
   ports: ClaimPorts,
@@ -26,6 +27,9 @@ export async function claimLink(
 ): Promise<Change> {
   const id = claimId(ports.signer, owner, link);
   const held = await ports.records.get("link-claim", id);
+  // Linked since the record was read, by another caller: it must be read again.
+  if (held?.value.owner === owner.id)
+    throw new DomainError("lost-race", `The ${owner.kind} ${owner.id} has been linked meanwhile.`);
   if (held !== undefined)
     throw new DomainError(
       "invalid",

@@ -1,5 +1,6 @@
 import type { JournalStep } from "../artifacts/journal.ts";
 import { isoTime } from "../collection.ts";
+import { isDomainError } from "../errors.ts";
 import type { CorePorts } from "../core-ports.ts";
 import type { Ports } from "../ports/index.ts";
 import type { Change } from "../ports/records.ts";
@@ -23,11 +24,26 @@ export async function changeSides(
   patience = ports.journals.patience(),
 ): Promise<void> {
   const moves = await reapply(ports, async () => {
-    const { changes, objects } = await plan(isoTime(ports.clock.now()));
+    const { changes, objects } = await sure(() => plan(isoTime(ports.clock.now())));
     await ports.records.commit([...changes, ...journalChanges(ports, id, objects)]);
     return objects.length > 0;
   });
   if (moves) await ports.journals.follow(id, patience);
+}
+
+const LOOKS = 3;
+
+/**
+ * Another caller may be moving the very objects that a plan looks at, which then seem to be gone or in the way. A plan
+ * that begins anew waits until that is done, and finds the record changed or the reason for its refusal still there.
+ */
+async function sure(plan: () => Promise<Departure>): Promise<Departure> {
+  for (let look = 1; ; look += 1)
+    try {
+      return await plan();
+    } catch (error) {
+      if (look === LOOKS || !isDomainError(error, "invalid")) throw error;
+    }
 }
 
 /** The change that notes object steps for later, in the commit that decides them; none when there is nothing to do. */

@@ -2,6 +2,7 @@ import { type JournalStep, trashAddress } from "../artifacts/journal.ts";
 import { addressOf, type Link, linkTo } from "../artifacts/link.ts";
 import { MANIFEST_TYPE, manifestEntry, manifestText, readParts } from "../artifacts/manifest.ts";
 import { releaseLink } from "../artifacts/link-claim.ts";
+import { trashMove } from "../artifacts/return-moves.ts";
 import type { Departure } from "../deleted/trash.ts";
 import type { ArtifactAddress, Artifacts } from "../ports/artifacts.ts";
 import type { CorePorts } from "../core-ports.ts";
@@ -62,13 +63,11 @@ async function imageDeparture(
   const entries = [];
   const objects: JournalStep[] = [];
   for (const part of parts) {
-    const from = addressOf(part.link);
-    const info = await ports.artifacts.stat(from);
-    if (info === undefined) continue;
-    const to = trashAddress(from);
-    const { type, link } = manifestEntry(part.type, { ...info, ...to });
+    const move = await trashMove(ports.artifacts, addressOf(part.link));
+    if (move === undefined) continue;
+    const { type, link } = manifestEntry(part.type, { ...move.info, ...move.to });
     entries.push({ type, ...(part.md5 === undefined ? {} : { md5: part.md5 }), link });
-    objects.push({ do: "move", from, to });
+    objects.push(move.step);
   }
   const to: ArtifactAddress = { bucket, key: `deleted/${image.id}/deleted_manifest.json` };
   const text = manifestText(entries, ports.clock.now());

@@ -1,6 +1,7 @@
-import { type JournalStep, trashAddress } from "../artifacts/journal.ts";
+import type { JournalStep } from "../artifacts/journal.ts";
 import { addressOf, type Link, linkTo } from "../artifacts/link.ts";
 import { releaseLink } from "../artifacts/link-claim.ts";
+import { trashMove } from "../artifacts/return-moves.ts";
 import type { Departure } from "../deleted/trash.ts";
 import type { Artifacts } from "../ports/artifacts.ts";
 import type { CorePorts } from "../core-ports.ts";
@@ -47,11 +48,9 @@ async function archiveDeparture(
   link: Link | null,
 ): Promise<Pick<Departure, "objects"> & { readonly link: Link | null }> {
   if (link === null) return { link, objects: [] };
-  const from = addressOf(link);
-  const info = await artifacts.stat(from);
-  if (info === undefined) return { link, objects: [] };
-  const to = trashAddress(from);
-  return { link: linkTo(to, info.etag), objects: [{ do: "move", from, to }] };
+  const move = await trashMove(artifacts, addressOf(link));
+  if (move === undefined) return { link, objects: [] };
+  return { link: linkTo(move.to, move.info.etag), objects: [move.step] };
 }
 
 function doomedArchive(link: Link | null): JournalStep[] {

@@ -10,5 +10,6 @@ export default endpoint({
   path: "/v3/images",
   role: "admin",
   status: 204,
+  problems: [422],
   run: ({ ims }) => ims.images.removeAll(),
 });

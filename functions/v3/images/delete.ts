@@ -8,5 +8,6 @@ export default endpoint({
   path: "/v3/images/{image_id}",
   role: "admin",
   status: 204,
+  problems: [422],
   run: ({ ims, params }) => ims.images.remove(params.image_id),
 });

@@ -8,5 +8,6 @@ export default endpoint({
   path: "/v3/recipes/{recipe_id}",
   role: "admin",
   status: 204,
+  problems: [422],
   run: ({ ims, params }) => ims.recipes.remove(params.recipe_id),
 });

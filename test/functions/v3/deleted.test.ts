@@ -187,6 +187,21 @@ describe("deleted images", () => {
     expect((await service.get(`/v3/deleted/images/${image.id}`)).status).toBe(200);
   });
 
+  it("keep their place in the trash: another one with the same link waits until it is free (behaviour 77)", async () => {
+    const first = await deletedImage();
+    const second = await linkedImage();
+    const refused = await service.remove(`/v3/images/${second.id}`);
+    expect(refused).toMatchObject({
+      status: 422,
+      json: { detail: expect.stringContaining("s3://boot-images/deleted/a/rootfs") },
+    });
+    expect((await service.remove("/v3/images")).json.errors).toEqual({ [second.id]: [refused.json.detail] });
+    expect((await service.get(`/v3/images/${second.id}/artifacts`)).json).toHaveLength(5);
+    await service.remove(`/v3/deleted/images/${first.id}`);
+    expect((await service.remove(`/v3/images/${second.id}`)).status).toBe(204);
+    expect((await service.patch(`/v3/deleted/images/${second.id}`, undelete)).status).toBe(204);
+  });
+
   it("an artifact without md5 comes back too (behaviour 83)", async () => {
     await storeImage(service.ports.artifacts, "a");
     const rootfs = {
@@ -286,6 +301,22 @@ describe("deleted recipes", () => {
     await store(service.ports.artifacts, "ims", at.key, "archive");
     expect((await service.patch("/v3/deleted/recipes", undelete)).status).toBe(204);
     expect((await service.get(`/v3/recipes/${recipe.id}`)).json.link).toEqual(recipe.link);
+  });
+
+  it("keep their place in the trash: another one with the same link goes for good only (behaviour 121)", async () => {
+    const link = { type: "s3", path: "s3://ims/shared.tar.gz" };
+    const wanted = { name: "r", recipe_type: "kiwi-ng", linux_distribution: "sles15", link };
+    const made = async (text: string) => {
+      await store(service.ports.artifacts, "ims", "shared.tar.gz", text);
+      return (await service.post("/v3/recipes", wanted)).json.id;
+    };
+    const first = await made("first");
+    await service.remove(`/v3/recipes/${first}`);
+    const second = await made("second");
+    expect((await service.remove(`/v3/recipes/${second}`)).status).toBe(422);
+    expect((await service.remove(`/recipes/${second}`)).status).toBe(204);
+    await service.patch(`/v3/deleted/recipes/${first}`, undelete);
+    expect((await service.get(`/v3/recipes/${first}/archive`)).text).toBe("first");
   });
 
   it("go for good with their archive, also when it is gone already (behaviour 126)", async () => {

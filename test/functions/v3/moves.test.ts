@@ -107,6 +107,23 @@ describe("objects that take long to move", () => {
     expect(await service.keys("deleted/")).toHaveLength(6);
   });
 
+  it("are waited for by whoever would be linked to them meanwhile, who then finds them gone", async () => {
+    service = createSlowService(1);
+    const { id, link } = await service.image("a");
+    service.close();
+    const deleted = service.remove(`/v3/images/${id}`);
+    await service.pass(1);
+    await deleted;
+    const early = service.post("/v3/images", { name: "next", link });
+    await service.pass(1);
+    expect((await early).status).toBe(503);
+    const next = service.post("/v3/images", { name: "next", link });
+    service.open();
+    expect((await next).status).toBe(422);
+    expect((await service.patch(`/v3/deleted/images/${id}`, undelete)).status).toBe(204);
+    expect(await service.keys("a/")).toHaveLength(5);
+  });
+
   it("hold up a whole collection for IMS_MOVE_WAIT altogether", async () => {
     const ids = [(await service.image("a")).id, (await service.image("b")).id];
     service.close();

@@ -171,4 +171,25 @@ describe("recipes", () => {
     expect((await service.remove(`/v3/recipes/${id}`)).status).toBe(204);
     expect((await service.ports.records.get("deleted-recipe", id))?.value.link).toEqual(link);
   });
+
+  it("that are uploaded twice at once are linked once; the same bytes are welcome, others are not", async () => {
+    const { records } = service.ports;
+    const get = records.get.bind(records);
+    for (const [later, status] of [
+      ["archive", 200],
+      ["other", 409],
+    ] as const) {
+      const path = `/v3/recipes/${(await create()).id}/archive`;
+      let isFirst = true;
+      records.get = async (kind, id) => {
+        if (kind === "link-claim" && isFirst) {
+          isFirst = false;
+          await service.put(path, "archive");
+        }
+        return await get(kind, id);
+      };
+      expect((await service.put(path, later)).status).toBe(status);
+      expect((await service.get(path)).text).toBe("archive");
+    }
+  });
 });
