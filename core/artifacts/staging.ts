@@ -6,6 +6,8 @@ import type { Ports } from "../ports/index.ts";
 /** Uploads wait here, unseen by clients, until a commit gives them their name. */
 const STAGING_PREFIX = "uploads/";
 
+export const isStaged = ({ key }: Pick<ArtifactInfo, "key">): boolean => key.startsWith(STAGING_PREFIX);
+
 /** What a client says of the bytes it sends; checked against what arrives. Digests are lower-case hex. */
 export type UploadExpectation = NonNullable<WriteOptions["expect"]>;
 
