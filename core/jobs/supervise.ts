@@ -70,8 +70,10 @@ export function createSupervisor(
       if (age > LAUNCH_GRACE_MS) await launcher.relaunchOrFail(activity, presence.reason);
       return;
     }
-    if (age > settings.jobs.silenceSeconds * 1000)
-      await failJob(ports, settings, activity.id, agentSilent(Math.floor(age / 1000)));
+    // As with one that runs: nobody could be heard while the service was down.
+    const silence = Math.min(age, clock.now() - startedAt);
+    if (silence > settings.jobs.silenceSeconds * 1000)
+      await failJob(ports, settings, activity.id, agentSilent(Math.floor(silence / 1000)));
   }
 
   return async (activity) => {

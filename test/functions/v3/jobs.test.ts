@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { agentToken } from "../../../core/jobs/agent-tokens.ts";
 import { IMAGE_PARTS } from "../../../core/jobs/agent-messages.ts";
+import { createIms } from "../../../core/ims.ts";
 import { sentPart, storeImage } from "../../support/images.ts";
 import { createTestService, type TestService } from "../../support/ims.ts";
 import { agentOf as agentWords, jobRequest } from "../../support/job-requests.ts";
@@ -153,6 +154,17 @@ describe("launching", () => {
     expect(service.runner.launched.map(({ attempt }) => attempt)).toEqual([1, 2]);
     expect((await agentOf(id, 1).ask("plan")).status).toBe(410);
     expect((await agentOf(id, 2).ask("plan")).status).toBe(200);
+  });
+
+  it("is patient with an agent that was started right before the service went away for a while", async () => {
+    const { id } = await launched();
+    service.time.now += 60_000;
+    const again = createIms(service.ports, service.settings);
+    await again.reconciler.tick();
+    expect((await current(id)).status).toBe("creating");
+    service.time.now += 26_000;
+    await again.reconciler.tick();
+    expect(await current(id)).toMatchObject({ error: { code: "agent_lost" } });
   });
 
   it("does not launch a job that was moved out of creating first", async () => {
