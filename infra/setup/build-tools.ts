@@ -5,6 +5,7 @@ import { plainEnvironment } from "../../adapters/process/environment.ts";
 import { createRunCommand } from "../../adapters/process/spawn.ts";
 import { createAptProgress } from "./apt-progress.ts";
 import { decideSetup } from "./decide.ts";
+import { withQuietSshd } from "./quiet-sshd.ts";
 import { nameOf, PURPOSES, toolsFor } from "./tools.ts";
 import type { Purpose, Tool } from "./tools.ts";
 
@@ -76,7 +77,9 @@ async function install(tools: readonly Tool[], packages: readonly string[]): Pro
   say(`Installing the Debian packages ${packages.join(", ")} and what they need.`);
   const started = performance.now();
   await aptGet(["update"]);
-  await aptGet(["install", "--no-install-recommends", ...packages]);
+  const installing = () => aptGet(["install", "--no-install-recommends", ...packages]);
+  if (packages.includes("openssh-server")) for (const line of await withQuietSshd(installing)) say(line);
+  else await installing();
   const still = await findMissing(tools);
   if (still.length > 0)
     throw new Error(

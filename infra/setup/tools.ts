@@ -1,5 +1,5 @@
-/** What a machine needs for a purpose: building images of kiwi-ng recipes or of packer ones, booting, testing them, or fuzzing the API. */
-export const PURPOSES = ["build", "packer", "boot", "test", "fuzz"] as const;
+/** What a machine needs for a purpose: building images of kiwi-ng recipes or of packer ones, customizing, booting, testing them, or fuzzing the API. */
+export const PURPOSES = ["build", "packer", "shell", "boot", "test", "fuzz"] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 /** Families of distributions, by their package manager. */
@@ -34,6 +34,13 @@ const PACKER: readonly Tool[] = [
   program("zstd", "zstd", "zstd", "zstd"),
 ];
 
+/** sshd itself is started for each job; the machine needs none of its own. */
+const SHELL: readonly Tool[] = [
+  program("sshd", "openssh-server", "openssh-server", "openssh-server"),
+  program("ssh", "openssh-client", "openssh-clients", "openssh-clients"),
+  program("unsquashfs", "squashfs-tools", "squashfs-tools", "squashfs"),
+];
+
 const BOOT: Readonly<Record<string, Tool>> = {
   x64: program("qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86-core", "qemu-x86"),
   arm64: program("qemu-system-aarch64", "qemu-system-arm", "qemu-system-aarch64-core", "qemu-arm"),
@@ -60,6 +67,7 @@ export function toolsFor(purposes: readonly Purpose[], arch: string): readonly T
   const byPurpose: Readonly<Record<Purpose, readonly Tool[]>> = {
     build: BUILD,
     packer: PACKER,
+    shell: SHELL,
     boot: boot === undefined ? [] : [boot],
     test: TEST,
     fuzz: FUZZ,

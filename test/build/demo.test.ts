@@ -41,20 +41,6 @@ function demo(words: readonly string[], onLine: (line: string) => void, signal?:
 }
 
 describe("the demo", () => {
-  it("builds an image from the sample recipe, checks it, boots it to its greeting and leaves nothing running", async () => {
-    const lines: string[] = [];
-    const { exitCode } = await demo(["--boot"], (line) => lines.push(line));
-    const text = lines.join("\n");
-    expect([exitCode, exitCode === 0 ? "" : lines.slice(-80).join("\n")]).toEqual([0, ""]);
-    expect(text).toMatch(/^\[\d+:\d\d\] building_image$/mu);
-    expect(text).toMatch(/^\[\d+:\d\d\] packaging_artifacts$/mu);
-    expect(text).toMatch(/^\[\d+:\d\d\] success$/mu);
-    expect(text).toMatch(/^ {2}rootfs +\d+\.\d MiB {2}md5 {4}[0-9a-f]{32}$/mu);
-    expect(text).toMatch(/^ {2}packages +\d+\.\d KiB {2}md5 {4}[0-9a-f]{32}$/mu);
-    expect(text).toMatch(/^The image greeted: IMS-BOOT-OK debian-minimal \S+/mu);
-    expect(await leftovers()).toEqual([]);
-  });
-
   it("cancels its job when it is interrupted in the middle of the build, and leaves nothing behind", async () => {
     const lines: string[] = [];
     const stop = new AbortController();

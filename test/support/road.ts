@@ -38,6 +38,7 @@ export async function postJob(
   service: ServiceProcess,
   archive: Uint8Array<ArrayBuffer>,
   recipe: object = {},
+  more: object = {},
 ): Promise<string> {
   const key = await post(service, "/v3/public-keys", { name: "k", public_key: "ssh-ed25519 A" });
   const wanted = {
@@ -54,15 +55,29 @@ export async function postJob(
     artifact_id: id,
     public_key_id: key.id,
     image_root_archive_name: "tiny",
+    ...more,
   };
   return (await post(service, "/v3/jobs", request)).id;
 }
 
 export const inStatus = (service: ServiceProcess, id: string, ...statuses: string[]) =>
-  until(`job is ${statuses.join(" or ")}`, async () => {
-    const job = await get(service, `/v3/jobs/${id}`);
-    return statuses.includes(job.status) ? job : undefined;
-  });
+  inStatusWithin(30, service, id, ...statuses);
+
+/** The same, for work that takes so many seconds at most. */
+export const inStatusWithin = (
+  seconds: number,
+  service: ServiceProcess,
+  id: string,
+  ...statuses: string[]
+): Promise<Json> =>
+  until(
+    `job is ${statuses.join(" or ")}`,
+    async () => {
+      const job = await get(service, `/v3/jobs/${id}`);
+      return statuses.includes(job.status) ? job : undefined;
+    },
+    seconds,
+  );
 export const ended = (service: ServiceProcess, id: string) => inStatus(service, id, "success", "error");
 
 /** Every process, folder and mount of finished jobs goes. */

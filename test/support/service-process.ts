@@ -71,9 +71,12 @@ async function groupsOf(notes: string): Promise<string[]> {
   return [...names, ...groups.filter((folder) => existsSync(folder))];
 }
 
-/** The real service as a process of its own, with stand-ins for the build tools, on storage that goes with the test. */
+/**
+ * The real service as a process of its own, with stand-ins for the build tools, on storage that goes with the test;
+ * `PATH` and `IMS_DATA` change both.
+ */
 export async function startService(env: Record<string, string> = {}) {
-  const data = await mkdtemp(path.join(tmpdir(), "ims-service-"));
+  const data = env["IMS_DATA"] ?? (await mkdtemp(path.join(tmpdir(), "ims-service-")));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   let child: ChildProcess | undefined;
@@ -109,7 +112,7 @@ export async function startService(env: Record<string, string> = {}) {
   onTestFinished(async () => {
     await end("SIGKILL");
     for (const pid of processesWith(data)) process.kill(pid, "SIGKILL");
-    await rm(data, { recursive: true, force: true });
+    if (env["IMS_DATA"] === undefined) await rm(data, { recursive: true, force: true });
   });
   await start();
   return {
