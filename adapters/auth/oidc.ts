@@ -10,6 +10,8 @@ const ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256
 const UNREACHABLE = new Set<string>(["ERR_JWKS_TIMEOUT", "ERR_JOSE_GENERIC", "ERR_JWKS_INVALID"]);
 const CLOCK_SKEW_SECONDS = 30;
 const JWKS_TIMEOUT_MS = 5000;
+/** Characters of the name that goes into every line of the log. */
+const LONGEST_NAME = 100;
 
 /**
  * Verifies JSON Web Tokens of one issuer (RFC 7519, RFC 9068). Keys are fetched when they are first needed, kept, and
@@ -20,7 +22,10 @@ export function createOidcVerifier(config: OidcConfig): (token: string | undefin
   return async (token) => {
     if (token === undefined) throw unauthenticated("Send an access token: Authorization: Bearer …");
     const payload = await verify(token);
-    return { name: `oidc:${payload.sub ?? "unknown"}`, role: roleOf(payload, config) };
+    return {
+      name: `oidc:${(payload.sub ?? "unknown").slice(0, LONGEST_NAME)}`,
+      role: roleOf(payload, config),
+    };
   };
 
   async function verify(token: string): Promise<JWTPayload> {

@@ -22,13 +22,14 @@ const LOOPBACK_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/iu;
 /**
  * No authentication: everybody is an administrator, which is only for a service that listens on loopback. A web page
  * that the administrator looks at must not reach it either: neither by a name of its own that resolves to loopback
- * (DNS rebinding) nor by a cross-site request.
+ * (DNS rebinding) nor by a request from another origin; ports of one host are one site to a browser.
  */
 export function createOpenAuthenticator(): Authenticator {
   return {
     async authenticate(request) {
       const host = request.headers.get("host") ?? new URL(request.url).host;
-      if (!LOOPBACK_HOST.test(host) || request.headers.get("sec-fetch-site") === "cross-site")
+      const site = request.headers.get("sec-fetch-site") ?? "none";
+      if (!LOOPBACK_HOST.test(host) || !["same-origin", "none"].includes(site))
         throw new DomainError(
           "forbidden",
           "Without authentication this service answers to loopback names only.",

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
-import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { createOidcVerifier } from "../../adapters/auth/oidc.ts";
 import { agentToken } from "../../core/jobs/agent-tokens.ts";
 import { createTokens } from "../../core/auth/tokens.ts";
@@ -220,6 +220,21 @@ describe("OpenID Connect", () => {
     expect((await service.get("/v3/images", bearer(await token(first, { exp: now() - 10 })))).status).toBe(
       200,
     );
+  });
+
+  it("takes keys that the issuer has changed to, and no longer those that it has withdrawn", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { service, state } = await issuer(first);
+    const status = async (key: typeof first) =>
+      (await service.get("/v3/images", bearer(await token(key)))).status;
+    expect([await status(first), await status(second)]).toEqual([200, 401]);
+    state.published = [second];
+    vi.setSystemTime(Date.now() + 60_000);
+    expect([await status(second), await status(first)]).toEqual([200, 401]);
+    state.published = [first];
+    vi.setSystemTime(Date.now() + 20 * 60_000);
+    expect([await status(second), await status(first)]).toEqual([401, 200]);
   });
 
   it("answers 503 while the keys cannot be fetched", async () => {

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DomainError } from "../../core/errors.ts";
 import { ENDPOINTS } from "../../functions/endpoints.ts";
+import { pathsOf } from "../../functions/http/endpoint.ts";
 import { createTestService, type TestService } from "../support/ims.ts";
 
 let service: TestService;
@@ -85,10 +86,10 @@ describe("every endpoint", () => {
     },
   );
 
-  it.each([...new Set(ENDPOINTS.map(({ path }) => path))])(
+  it.each([...new Set(ENDPOINTS.flatMap((endpoint) => pathsOf(endpoint)))])(
     "%s answers 405 with Allow for other methods",
     async (path) => {
-      const known = ENDPOINTS.filter((endpoint) => endpoint.path === path).map(({ method }) =>
+      const known = ENDPOINTS.filter((endpoint) => pathsOf(endpoint).includes(path)).map(({ method }) =>
         method.toUpperCase(),
       );
       const other = ["PUT", "PATCH", "DELETE", "POST"].find((method) => !known.includes(method)) ?? "";
@@ -97,6 +98,87 @@ describe("every endpoint", () => {
       expect(answer.headers.get("allow")?.split(", ")).toEqual(expect.arrayContaining(known));
       const options = await service.call("OPTIONS", unknown(path));
       expect([options.status, options.headers.get("allow")]).toEqual([200, answer.headers.get("allow")]);
+    },
+  );
+});
+
+const reads = routes.filter(([, { method, role }]) => method === "get" && role !== "agent");
+
+describe("every endpoint that reads", () => {
+  it.each(reads)("%s answers HEAD as GET, without a body (behaviour 20)", async (_, endpoint) => {
+    for (const path of pathsOf(endpoint)) {
+      const [got, head] = [await service.get(unknown(path)), await service.call("HEAD", unknown(path))];
+      expect([head.status, head.text]).toEqual([got.status, ""]);
+      expect(head.headers.get("content-type")).toBe(got.headers.get("content-type"));
+      expect(head.headers.get("etag")).toBe(got.headers.get("etag"));
+    }
+  });
+
+  it.each(reads)(
+    "%s takes no notice of a query that it does not know (behaviour 15)",
+    async (_, endpoint) => {
+      for (const path of pathsOf(endpoint)) {
+        const plain = await service.get(unknown(path));
+        const asked = await service.get(`${unknown(path)}?nonsense=1&nonsense=2&limit=&%ff=%`);
+        expect([asked.status, asked.text]).toEqual([plain.status, plain.text]);
+      }
+    },
+  );
+});
+
+describe("every endpoint that changes something", () => {
+  const changes = routes.filter(([, { method, role }]) => method !== "get" && role === "admin");
+
+  it.each(changes)("%s changes nothing for who may not, whatever is sent", async (_, endpoint) => {
+    const { id } = (await service.post("/v3/images", { name: "i" })).json;
+    const before = (await service.get("/v3/images")).text;
+    const { app } = createTestService({}, service.ports, () => ({
+      authenticate: async () => ({ name: "someone", role: "reader" }),
+    }));
+    for (const path of pathsOf(endpoint)) {
+      const answer = await app.request(path.replaceAll(/\{\w+\}/gu, id), {
+        method: endpoint.method.toUpperCase(),
+        body: "{",
+        headers: { "content-type": "application/json" },
+      });
+      expect(answer.status).toBe(403);
+    }
+    expect((await service.get("/v3/images")).text).toBe(before);
+  });
+
+  it.each(changes.filter(([, { path, body }]) => path.includes("{") && body !== undefined))(
+    "%s says that there is no such record before it looks at the body (behaviour 14)",
+    async (_, endpoint) => {
+      for (const path of pathsOf(endpoint))
+        for (const [type, body] of [
+          ["text/plain", "x"],
+          ["application/json", "{"],
+          ["application/json", '{"nonsense": 1}'],
+        ] as const) {
+          const method = endpoint.method.toUpperCase();
+          const answer = await service.app.request(unknown(path), {
+            method,
+            body,
+            headers: { "content-type": type },
+          });
+          expect(answer.status).toBe(404);
+        }
+    },
+  );
+
+  it.each(changes.filter(([, { path, body }]) => !path.includes("{") && body !== undefined))(
+    "%s takes no body that is too large, be its length announced or not",
+    async (_, endpoint) => {
+      const bytes = new TextEncoder().encode(`{"name": "${"x".repeat(1_048_576)}"}`);
+      for (const path of pathsOf(endpoint))
+        for (const length of [{}, { "content-length": String(bytes.length) }]) {
+          const answer = await service.app.request(path, {
+            method: endpoint.method.toUpperCase(),
+            body: bytes,
+            headers: { "content-type": "application/json", ...length },
+          });
+          expect(answer.status).toBe(413);
+        }
     },
   );
 });
@@ -208,6 +290,9 @@ describe("the service", () => {
   it.each([
     [{ host: "evil.example" }, 403],
     [{ host: "localhost:9100", "sec-fetch-site": "cross-site" }, 403],
+    [{ host: "localhost:9100", "sec-fetch-site": "same-site" }, 403],
+    [{ host: "localhost:9100", "sec-fetch-site": "same-origin" }, 200],
+    [{ host: "localhost:9100", "sec-fetch-site": "none" }, 200],
     [{ host: "127.0.0.1:9100" }, 200],
     [{ host: "[::1]:9100" }, 200],
   ])("without authentication answers %j with %i: web pages cannot reach it", async (headers, status) => {
