@@ -9,6 +9,9 @@ import { LIMITED_PHASES, type LimitedPhase } from "./status.ts";
 /** The agent ends an idle shell itself, and says so better; this much later the service does. */
 const IDLE_GRACE_SECONDS = 60;
 
+/** Agents begin with their first step at once. */
+const IDLE_AGENT_SECONDS = 300;
+
 type Absent = Extract<AgentPresence, { state: "absent" }>;
 
 const AGAIN = "then start the job again (POST /v3/jobs/{id}/retry).";
@@ -75,14 +78,24 @@ export function overdue(
   settings: Settings["jobs"],
 ): FailureReason | undefined {
   const phase = LIMITED_PHASES.find((limited) => limited === job.status);
-  if (phase === undefined) return undefined;
   const began = Date.parse(job.progress?.phases.at(-1)?.started ?? activity.since);
+  if (phase === undefined) return idleAgent(Math.max(began, Date.parse(activity.since), since), now);
   const limit = settings.phaseSeconds[phase];
   if (now - began > limit * 1000) return phaseOverdue(phase, limit);
   const used = Math.max(began, Date.parse(activity.shell_used ?? activity.since), since);
   const idle = settings.idleLimitSeconds;
   if (phase === "waiting_on_user" && now - used > (idle + IDLE_GRACE_SECONDS) * 1000) return shellIdle(idle);
   return undefined;
+}
+
+/** Its waiting is over once it has an agent: that one has to begin. */
+function idleAgent(began: number, now: number): FailureReason | undefined {
+  if (now - began <= IDLE_AGENT_SECONDS * 1000) return undefined;
+  return {
+    code: "agent_lost",
+    message: `The job's agent is heard, but has not begun its work for ${IDLE_AGENT_SECONDS} s.`,
+    hint: `Look for what keeps it in the job's log, ${AGAIN}`,
+  };
 }
 
 function phaseOverdue(phase: LimitedPhase, limit: number): FailureReason {

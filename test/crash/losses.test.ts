@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { findJobGroups } from "../../adapters/cgroups/job-groups.ts";
 import { agentsOf, archiveBytes, ended, inStatus, nothingLeft, postJob, recipe } from "../support/road.ts";
-import { startService } from "../support/service-process.ts";
+import { startService, until } from "../support/service-process.ts";
 
 const canLimitMemory = (await findJobGroups()).lacks.length === 0;
 
@@ -11,7 +11,11 @@ describe("what became of a job's agent", () => {
   it("is told when its work folder was removed while it worked, and it is ended", async () => {
     const service = await startService();
     const id = await postJob(service, await archiveBytes(recipe("daemon")));
-    await inStatus(service, id, "building_image");
+    // From then on the build only waits: nothing writes into what is being removed.
+    await until("the build waits", async () => {
+      const log = await (await service.fetch(`/v3/jobs/${id}/log`)).text();
+      return log.includes("stand-in kiwi prepares") ? true : undefined;
+    });
     await rm(join(service.data, "work", id), { recursive: true, force: true });
     const { error } = await ended(service, id);
     expect(error).toMatchObject({ code: "work_folder_lost", phase: "building_image" });

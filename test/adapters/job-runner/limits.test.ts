@@ -7,6 +7,8 @@ import type { AgentPresence } from "../../../core/ports/job-runner.ts";
 import { createAgentProcess } from "../../support/agent-process.ts";
 import { IDLE, NOTHING, createRunnerBench, until } from "../../support/local-runner.ts";
 
+/** Takes half a gigabyte of memory at once. */
+const EAT = "dd if=/dev/zero of=/dev/null bs=500M count=1";
 const MIB = 2 ** 20;
 const limits = { memoryBytes: 256 * MIB, diskBytes: 1024 * MIB };
 /** Not everywhere: who is not root may not limit anybody, and some containers let nobody. */
@@ -22,7 +24,7 @@ function absence(inspect: () => Promise<AgentPresence>) {
 
 describe.runIf(canLimitMemory)("the memory that a job asked for", () => {
   it("is all that its programs get: who takes more is killed, and the job says so with numbers", async () => {
-    const agent = await createAgentProcess("tail /dev/zero; exit $?", { limits });
+    const agent = await createAgentProcess(`${EAT}; exit $?`, { limits });
     await agent.launch();
     const failure = await until(() => agent.service.failed());
     expect(failure).toMatchObject({ code: "oom_killed", exit_code: 137 });
@@ -35,7 +37,7 @@ describe.runIf(canLimitMemory)("the memory that a job asked for", () => {
   });
 
   it("is told also when it was only a program of the build tool that was killed", async () => {
-    const agent = await createAgentProcess("tail /dev/zero || echo went on; exit 3", { limits });
+    const agent = await createAgentProcess(`${EAT} || echo went on; exit 3`, { limits });
     await agent.launch();
     const failure = await until(() => agent.service.failed());
     expect(failure).toMatchObject({ code: "oom_killed", exit_code: 3 });
@@ -45,7 +47,7 @@ describe.runIf(canLimitMemory)("the memory that a job asked for", () => {
   it("is the reason that the runner tells when the agent itself did not survive", async () => {
     const { runner, again, newJob } = await createRunnerBench(
       "auto",
-      "for f in $(echo $IMS_CONFINEMENT | grep -o '/sys/fs/cgroup[^\"]*ims-job[^\"]*'); do echo 0 >$f/cgroup.procs; done; exec tail /dev/zero",
+      `for f in $(echo $IMS_CONFINEMENT | grep -o '/sys/fs/cgroup[^"]*ims-job[^"]*'); do echo 0 >$f/cgroup.procs; done; exec ${EAT}`,
     );
     const jobId = newJob();
     await runner.launch({ jobId, attempt: 1, token: "t", limits: { ...limits, memoryBytes: 32 * MIB } });
@@ -64,7 +66,6 @@ describe("the disk that a job asked for", () => {
     const failure = await until(() => agent.service.failed());
     expect(failure.code).toBe("disk_full");
     expect(failure.message).toMatch(/^The job used \d+ MiB of disk, more than the 20 MiB that it may use\./u);
-    expect(agent.service.log()).toContain("filled\n");
   });
 
   it("is no limit where limits are switched off", async () => {

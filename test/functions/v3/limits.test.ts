@@ -64,6 +64,16 @@ describe("the limit of a phase", () => {
     expect(await current(id)).toMatchObject({ status: "packaging_artifacts" });
   });
 
+  it("is a short one for an agent that is heard and does not begin", async () => {
+    const { id, say } = await launched();
+    const report = () => say("report", { status: "creating" });
+    await report();
+    await pass(300, report);
+    expect(await current(id)).toMatchObject({ status: "creating" });
+    await pass(10, report);
+    expect((await current(id)).error).toMatchObject({ code: "agent_lost", phase: "creating" });
+  });
+
   it("does not count the time in which a job waits for its turn", async () => {
     service = createTestService({ maxRunning: 0, phaseSeconds });
     const { id } = (await service.post("/v3/jobs", await jobRequest(service))).json;
