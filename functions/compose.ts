@@ -10,6 +10,7 @@ import { createLocalRunner } from "../adapters/job-runner/local/runner.ts";
 import { createSqliteRecords } from "../adapters/records/sqlite.ts";
 import { createHmacSigner } from "../adapters/signer/hmac.ts";
 import { loadOrCreateSecret } from "../adapters/signer/secret-file.ts";
+import { auditObjects, type Drift } from "../core/artifacts/audit.ts";
 import { createIms, type Ims } from "../core/ims.ts";
 import { createTokens, type TokenPorts, type Tokens } from "../core/auth/tokens.ts";
 import type { Ports } from "../core/ports/index.ts";
@@ -129,6 +130,20 @@ export async function openTokens(config: Config): Promise<{ tokens: Tokens; clos
   const signer = createHmacSigner(await loadOrCreateSecret(config.secretFile));
   const tokens = createTokens({ records, signer, ids: createSystemIds(), clock: createSystemClock() });
   return { tokens, close: () => records.close() };
+}
+
+/** The drift of a store, for a program that is not the service itself; also while the service runs. */
+export async function audit(config: Config): Promise<Drift> {
+  const records = await createSqliteRecords({ path: recordsFile(config) });
+  try {
+    const signer = createHmacSigner(await loadOrCreateSecret(config.secretFile));
+    const clock = createSystemClock();
+    const root = path.join(config.data, "artifacts");
+    const artifacts = createFileArtifacts({ root, signer, publicUrl: () => "", clock });
+    return await auditObjects({ records, artifacts }, config.settings.buckets);
+  } finally {
+    await records.close();
+  }
 }
 
 function recordsFile({ data }: Config): string {

@@ -1,3 +1,4 @@
+import type { Drift } from "../../core/artifacts/audit.ts";
 import type { Tokens } from "../../core/auth/tokens.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
 import type { DemoParts } from "./demo/parts.ts";
@@ -10,6 +11,8 @@ export interface CliContext {
   readonly demo: DemoParts;
   /** The tokens of the store that the environment describes; to be closed. */
   readonly openTokens: () => Promise<{ tokens: Tokens; close: () => Promise<void> }>;
+  /** Where records and objects of the store that the environment describes do not agree. */
+  readonly audit: () => Promise<Drift>;
   /** The project's own folder. */
   readonly home: string;
   /** Aborted when the user wants to stop. */

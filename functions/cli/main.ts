@@ -6,13 +6,14 @@ import { createLocalRunner } from "../../adapters/job-runner/local/runner.ts";
 import { plainEnvironment } from "../../adapters/process/environment.ts";
 import { createRunCommand } from "../../adapters/process/spawn.ts";
 import { runCli } from "./cli.ts";
+import { auditCommand } from "./audit.ts";
 import { demoCommand } from "./demo/demo.ts";
-import { openTokens } from "../compose.ts";
+import { audit, openTokens } from "../compose.ts";
 import { readConfig } from "../config.ts";
 import { createTerminal } from "./terminal.ts";
 import { tokenCommand } from "./token.ts";
 
-const COMMANDS = [demoCommand, tokenCommand];
+const COMMANDS = [auditCommand, demoCommand, tokenCommand];
 /** A service that is told to stop finishes its requests first. */
 const GRACE_MS = 20_000;
 /** Ctrl-C can arrive more than once, by the terminal and through npm; later ones mean that the user has had enough. */
@@ -41,6 +42,7 @@ process.exitCode = await runCli(
     home: join(dirname(fileURLToPath(import.meta.url)), "../.."),
     signal: stopOnSignals(),
     openTokens: () => openTokens(readConfig(process.env, process.arch)),
+    audit: () => audit(readConfig(process.env, process.arch)),
     demo: {
       connect: (url, signal) => createApiClient({ url, signal }),
       leftovers: (data) =>

@@ -20,6 +20,7 @@ async function run(words: readonly string[], work: CliCommand["run"] = async () 
     run: never,
     home: "/",
     openTokens: () => Promise.reject(new Error("no store")),
+    audit: never,
     signal: stop.signal,
     demo: {
       connect: () => {
