@@ -13,6 +13,8 @@ export const LoadPlan = v.object({
   /** Whole requests, taken in turn. `{n}` becomes a number that no other request has. */
   requests: v.pipe(v.array(v.string()), v.minLength(1)),
   status: v.number(),
+  /** How long a connection rests after each answer. Without it latencies tell how busy the machine is, and little else. */
+  restMs: v.exactOptional(v.number()),
 });
 export type LoadPlan = v.InferOutput<typeof LoadPlan>;
 
@@ -70,7 +72,7 @@ function requestsInTurn(requests: readonly string[]): () => string {
 }
 
 function converse(
-  { port, status }: LoadPlan,
+  { port, status, restMs }: LoadPlan,
   buffer: Buffer,
   next: () => string,
   done: (began: number) => boolean,
@@ -82,6 +84,7 @@ function converse(
       began = performance.now();
       socket.write(next(), "latin1");
     };
+    const askAgain = restMs === undefined ? ask : () => void setTimeout(ask, restMs);
     const socket: Socket = connect({
       host: "127.0.0.1",
       port,
@@ -91,7 +94,7 @@ function converse(
         callback(length) {
           try {
             if (!reader.take(buffer, length)) return true;
-            if (done(began)) ask();
+            if (done(began)) askAgain();
             else socket.destroy();
           } catch (error) {
             socket.destroy();
