@@ -11,5 +11,7 @@ export default endpoint({
   internal: true,
   returns: Plan,
   status: 200,
+  // what the job works on is gone
+  problems: [422],
   run: ({ ims, agent }) => ims.agents.plan(agent),
 });

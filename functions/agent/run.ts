@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { DomainError } from "../../core/errors.ts";
+import { DomainError, isDomainError } from "../../core/errors.ts";
 import type { AgentFailure, AgentFinish } from "../../core/jobs/agent-messages.ts";
 import type { AgentTools } from "../../core/ports/agent-tools.ts";
 import type { JobStatus } from "../../core/jobs/status.ts";
@@ -14,7 +14,7 @@ import { createReporter } from "./reporter.ts";
 import type { Reporter, StatusFacts } from "./reporter.ts";
 import type { JobResources } from "./resources.ts";
 import type { ServiceClient } from "./service-client.ts";
-import type { RunCommand, StepContext, StepState } from "./step.ts";
+import { type RunCommand, type StepContext, StepFailure, type StepState } from "./step.ts";
 
 /** For the rest of the log, once the work is done. */
 const DRAIN_MILLISECONDS = 120_000;
@@ -56,7 +56,13 @@ export async function runPlan(parts: AgentParts): Promise<void> {
 }
 
 async function fetchPlan({ jobId, service }: AgentParts): Promise<Plan> {
-  const plan = await service.plan();
+  const plan = await service.plan().catch((error: unknown) => {
+    if (!isDomainError(error, "invalid")) throw error;
+    throw new StepFailure("download_failed", error.message, {
+      hint: "Upload the recipe or build the image anew, then post a job for it.",
+      cause: error,
+    });
+  });
   if (plan.job_id === jobId) return plan;
   throw new DomainError("unavailable", "The service sent the plan of another job.");
 }

@@ -258,6 +258,16 @@ describe("an agent whose service is away", () => {
     });
   });
 
+  it("fails the job, not itself, when what that works on is gone", async () => {
+    const { service, run } = await createAgentBench();
+    service.intercept((asked) => (asked === "GET /plan" ? 422 : undefined));
+    await run({});
+    expect(service.failed()).toMatchObject({
+      code: "download_failed",
+      hint: expect.stringContaining("anew"),
+    });
+  });
+
   it("does not take a plan that it does not understand for no answer", async () => {
     const { service, run } = await createAgentBench();
     service.intercept((asked) => (asked === "GET /plan" ? 204 : undefined));

@@ -26,6 +26,19 @@ describe("the configuration", () => {
     expect(() => readConfig({ IMS_MOVE_WAIT: "3601" }, "x64")).toThrow(/IMS_MOVE_WAIT is more than 3600/u);
   });
 
+  it("has shells listen where the service does, and on loopback when that is everywhere", () => {
+    const shell = (variables: Record<string, string>) =>
+      readConfig({ IMS_AUTH: "token", ...variables }, "x64").settings.jobs.shell;
+    expect(shell({})).toEqual({ host: "127.0.0.1" });
+    expect(shell({ IMS_HOST: "192.0.2.7" })).toEqual({ host: "192.0.2.7" });
+    for (const IMS_HOST of ["0.0.0.0", "::"]) expect(shell({ IMS_HOST })).toEqual({ host: "127.0.0.1" });
+    const told = { IMS_HOST: "0.0.0.0", IMS_SHELL_HOST: "builder.example", IMS_SHELL_PORTS: "30000-30099" };
+    expect(shell(told)).toEqual({ host: "builder.example", ports: { first: 30_000, last: 30_099 } });
+    expect(() => shell({ IMS_SHELL_HOST: "0.0.0.0" })).toThrow(/IMS_SHELL_HOST .*could connect to/u);
+    for (const IMS_SHELL_PORTS of ["30000", "9-8", "0-5", "1-70000"])
+      expect(() => shell({ IMS_SHELL_PORTS })).toThrow(/IMS_SHELL_PORTS is no range of ports/u);
+  });
+
   it("names everything that is wrong at once", () => {
     const wrong = {
       IMS_PORT: "70000",

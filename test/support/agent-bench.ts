@@ -7,6 +7,7 @@ import { createAgentTools } from "../../adapters/agent-tools.ts";
 import { createRunCommand } from "../../adapters/process/spawn.ts";
 import { createSpool } from "../../adapters/process/spool.ts";
 import type { JobLimits } from "../../core/ports/job-runner.ts";
+import type { ShellTool } from "../../core/ports/agent-tools.ts";
 import type { Plan, Step } from "../../core/jobs/plan.ts";
 import { AgentEnding } from "../../functions/agent/ending.ts";
 import { createLogShipper } from "../../functions/agent/log-shipper.ts";
@@ -16,6 +17,7 @@ import { createResources } from "../../functions/agent/resources.ts";
 import { createServiceClient } from "../../functions/agent/service-client.ts";
 import type { StepContext } from "../../functions/agent/step.ts";
 import { TOKEN, startStubService } from "./stub-service.ts";
+import { SHELL_ORDER } from "./shell.ts";
 import type { StubService } from "./stub-service.ts";
 
 export const ARTIFACT = { part: "rootfs", size: 3, md5: "0".repeat(32), sha256: "0".repeat(64) } as const;
@@ -47,6 +49,8 @@ export interface AgentBenchConfig {
   /** Of the recipe's templates. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly limits?: JobLimits;
+  /** Opened, as the plan says then, when the build fails. */
+  readonly shell?: ShellTool;
   /** What the kernel counted of the job's memory. */
   readonly memory?: () => Promise<{ readonly kills: number; readonly peakBytes?: number }>;
 }
@@ -70,6 +74,7 @@ export async function createAgentBench(config: AgentBenchConfig = {}): Promise<A
   const plan = {
     ...planOf([...templates, ...STEPS], heartbeat),
     ...(maxLogBytes === undefined ? {} : { log_bytes: maxLogBytes }),
+    ...(config.shell === undefined ? {} : { shell: SHELL_ORDER }),
   };
   const service = await startStubService(plan);
   const workFolder = await realpath(await mkdtemp(join(tmpdir(), "agent-")));
@@ -102,7 +107,8 @@ export async function createAgentBench(config: AgentBenchConfig = {}): Promise<A
     onBroken: (error) => complain(String(error)),
   });
   const run = createRunCommand({ env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" }, onLine: log.line });
-  const tools = createAgentTools(run);
+  const real = createAgentTools(run);
+  const tools = { ...real, shell: config.shell ?? real.shell };
   const resources = createResources({
     limits: config.limits,
     memory: config.memory ?? (async () => undefined),

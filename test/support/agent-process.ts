@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { onTestFinished } from "vitest";
 import { createLocalRunner } from "../../adapters/job-runner/local/runner.ts";
 import { plainEnvironment } from "../../adapters/process/environment.ts";
-import type { Step } from "../../core/jobs/plan.ts";
+import type { ShellOrder, Step } from "../../core/jobs/plan.ts";
 import type { JobLimits, JobRunner } from "../../core/ports/job-runner.ts";
 import { planOf } from "./agent-bench.ts";
 import { scratchFolder, tarBytes } from "./archives.ts";
@@ -52,6 +52,8 @@ interface AgentProcessOptions {
   readonly hidden?: readonly string[];
   readonly needed?: readonly string[];
   readonly limits?: JobLimits;
+  /** For a build that fails. */
+  readonly shell?: ShellOrder;
   readonly onLack?: (lack: string) => void;
 }
 
@@ -71,6 +73,7 @@ export async function createAgentProcess(
   const service = await startStubService((url) => ({
     ...plan,
     arch,
+    ...(options.shell === undefined ? {} : { shell: options.shell }),
     steps: [...stepsFor(url, archive.length)],
   }));
   service.offer(archive);
