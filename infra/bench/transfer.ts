@@ -1,18 +1,16 @@
-import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
 import path from "node:path";
 import { randomFillSync } from "node:crypto";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { startService } from "./api/service.ts";
 import { keepingFreedMemory } from "./fresh-memory.ts";
-import { answered, end, median, peakMemory, run, seconds } from "./measure.ts";
+import { median, peakMemory, run, seconds } from "./measure.ts";
 
 const MIB = 1024 * 1024;
 const ROUNDS = 5;
-const PORT = 19_431;
 const FETCH_TO_FILE = fileURLToPath(new URL("./fetch-to-file.ts", import.meta.url));
-const URL_BASE = `http://127.0.0.1:${PORT}`;
 
 /**
  * Upload and download of a large archive through the API on local files, against `cp` and `sync` on the same disk, and
@@ -25,34 +23,24 @@ export async function benchTransfer(root: string, scratch: string, megabytes = 2
 async function measureTransfer(root: string, scratch: string, megabytes: number) {
   const folder = mkdtempSync(path.join(scratch, "ims-bench-transfer-"));
   const file = path.join(folder, "source");
-  const env = {
-    // As infra/run.mjs starts it.
-    NODE_COMPILE_CACHE: path.join(root, "node_modules/.cache/node-compile"),
-    PATH: process.env["PATH"],
-    IMS_PORT: String(PORT),
-    IMS_DATA: path.join(folder, "data"),
-    IMS_MAX_ARCHIVE_BYTES: String(2 ** 40),
-  };
-  const server = spawn(process.execPath, [path.join(root, "functions/runtime/node.ts")], {
-    env,
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+  const more = { IMS_MAX_ARCHIVE_BYTES: String(2 ** 40) };
+  const server = await startService(root, path.join(folder, "data"), more);
+  const base = `http://127.0.0.1:${server.port}`;
   try {
-    await answered(`${URL_BASE}/healthz/ready`);
     await fill(file, megabytes);
     const rounds = [];
     for (let number = 0; number < ROUNDS; number += 1)
-      rounds.push(await measureRound(file, path.join(folder, "copy")));
-    return { megabytes, ...summary(rounds), serverPeakMiB: peakMemory(server.pid ?? 0) };
+      rounds.push(await measureRound(base, file, path.join(folder, "copy")));
+    return { megabytes, ...summary(rounds), serverPeakMiB: peakMemory(server.pid) };
   } finally {
-    await end(server);
+    await server.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 type Round = Awaited<ReturnType<typeof measureRound>>;
 
-async function measureRound(file: string, copy: string) {
+async function measureRound(base: string, file: string, copy: string) {
   const copying = await seconds(() => copyAndSync(file, copy));
   rmSync(copy);
   const byHand = await seconds(() =>
@@ -60,10 +48,10 @@ async function measureRound(file: string, copy: string) {
   );
   rmSync(copy);
   const md5 = await seconds(() => digest("md5", file));
-  const id = await newRecipe();
-  const up = await seconds(() => upload(id, file));
-  const down = await seconds(() => download(id, copy));
-  await fetch(`${URL_BASE}/v2/recipes/${id}`, { method: "DELETE" });
+  const id = await newRecipe(base);
+  const up = await seconds(() => upload(base, id, file));
+  const down = await seconds(() => download(base, id, copy));
+  await fetch(`${base}/v2/recipes/${id}`, { method: "DELETE" });
   rmSync(copy);
   return { copying, byHand, md5, up, down };
 }
@@ -104,9 +92,9 @@ async function digest(algorithm: "md5" | "sha256", file: string): Promise<void> 
   await run("openssl", ["dgst", `-${algorithm}`, file]);
 }
 
-async function newRecipe(): Promise<string> {
+async function newRecipe(base: string): Promise<string> {
   const body = JSON.stringify({ name: "bench", recipe_type: "kiwi-ng", linux_distribution: "sles15" });
-  const response = await fetch(`${URL_BASE}/v3/recipes`, {
+  const response = await fetch(`${base}/v3/recipes`, {
     method: "POST",
     body,
     headers: { "content-type": "application/json" },
@@ -116,13 +104,21 @@ async function newRecipe(): Promise<string> {
   throw new Error("The service did not make a recipe.");
 }
 
-async function upload(id: string, file: string): Promise<void> {
-  await run("curl", ["--silent", "--fail", "--output", "/dev/null", "--upload-file", file, archiveOf(id)]);
+async function upload(base: string, id: string, file: string): Promise<void> {
+  await run("curl", [
+    "--silent",
+    "--fail",
+    "--output",
+    "/dev/null",
+    "--upload-file",
+    file,
+    archiveOf(base, id),
+  ]);
 }
 
-async function download(id: string, file: string): Promise<void> {
-  await run(process.execPath, [FETCH_TO_FILE, archiveOf(id), file]);
+async function download(base: string, id: string, file: string): Promise<void> {
+  await run(process.execPath, [FETCH_TO_FILE, archiveOf(base, id), file]);
   await run("sync", [file]);
 }
 
-const archiveOf = (id: string) => `${URL_BASE}/v3/recipes/${id}/archive`;
+const archiveOf = (base: string, id: string) => `${base}/v3/recipes/${id}/archive`;

@@ -20,7 +20,11 @@ export interface Server {
 }
 
 /** The service on this folder, its log in a file beside the data. @throws when it does not come up */
-export async function startService(root: string, data: string): Promise<Server> {
+export async function startService(
+  root: string,
+  data: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Server> {
   const port = await freePort();
   const log = openSync(`${data}.log`, "w");
   const env = {
@@ -29,6 +33,7 @@ export async function startService(root: string, data: string): Promise<Server> 
     PATH: process.env["PATH"],
     IMS_PORT: String(port),
     IMS_DATA: data,
+    ...more,
   };
   const program = path.join(root, "functions/runtime/node.ts");
   const child = spawn(process.execPath, [program], { env, stdio: ["ignore", log, "inherit"] });
