@@ -46,7 +46,7 @@ async function removeTree(path: string, run: RunCommand): Promise<void> {
   if (await removedByProgram(path, run)) return;
   await loosen(path, run, "-R");
   if ((await lstat(path)).isDirectory()) await openFolders(path);
-  await rm(path, { recursive: true, force: true });
+  await rm(path, { recursive: true, force: true, maxRetries: 5 });
 }
 
 /**
@@ -79,42 +79,61 @@ async function removeEmpty(folder: string, run: RunCommand): Promise<void> {
 
 /** Where work folders go first, out of everybody's sight: to remove a large one takes its time. */
 export interface Trash {
-  /** Unmounts what is mounted inside the folder and takes it away. @throws `unavailable` */
-  take(folder: string): Promise<void>;
+  /**
+   * Unmounts what is mounted inside the folder and takes it away. Answers what removes it there.
+   * @throws `unavailable`
+   */
+  take(folder: string): Promise<() => Promise<void>>;
   /** Removes all that was taken, by whomever. @throws `unavailable` when something stays. */
   empty(): Promise<void>;
 }
 
 /** `trash` must be on the same disk as the folders, and is made when it is not there. */
 export function createTrash(trash: string, run: RunCommand): Trash {
-  const move = async (folder: string): Promise<void> => {
-    await mkdir(trash, { recursive: true, mode: 0o700 });
-    await rename(folder, join(trash, `${basename(folder)}.${randomUUID()}`));
+  const remove = async (name: string): Promise<void> => {
+    try {
+      await removeTree(join(trash, name), run);
+    } catch (error) {
+      // Somebody else may be at it, too.
+      if (!isGone(error)) throw asDomainError(error, "The trash of work folders cannot be emptied.");
+    }
   };
 
   return {
     take: async (folder) => {
       await unmountInside(folder, run);
+      const name = `${basename(folder)}.${randomUUID()}`;
       try {
-        await move(folder).catch(async (error: unknown) => {
-          if (codeOf(error) === "EPERM") await loosen(folder, run);
-          else if (codeOf(error) !== "EBUSY") throw error;
-          // A volume of its own stays where it is, and is emptied there.
-          else return await removeWorkFolder(folder, run);
-          await move(folder);
-        });
+        await mkdir(trash, { recursive: true, mode: 0o700 });
+        await moveAway(folder, join(trash, name), run);
       } catch (error) {
-        if (isGone(error)) return;
-        throw asDomainError(error, "A work folder cannot be taken away.");
+        if (!isGone(error)) throw asDomainError(error, "A work folder cannot be taken away.");
       }
+      return () => remove(name);
     },
     empty: async () => {
-      try {
-        for (const name of await readdir(trash)) await removeTree(join(trash, name), run);
-      } catch (error) {
-        if (isGone(error)) return;
-        throw asDomainError(error, "The trash of work folders cannot be emptied.");
-      }
+      for (const name of await namesIn(trash)) await remove(name);
     },
   };
+}
+
+async function moveAway(folder: string, to: string, run: RunCommand): Promise<void> {
+  try {
+    await rename(folder, to);
+  } catch (error) {
+    // A volume of its own stays where it is, and is emptied there.
+    if (codeOf(error) === "EBUSY") return await removeWorkFolder(folder, run);
+    if (codeOf(error) !== "EPERM") throw error;
+    await loosen(folder, run);
+    await rename(folder, to);
+  }
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw asDomainError(error, "The trash of work folders cannot be read.");
+  }
 }

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFinished } from "vitest";
+import { killGroups, removeGroups } from "../../adapters/cgroups/groups.ts";
 import { findJobGroups } from "../../adapters/cgroups/job-groups.ts";
 import { documented } from "./api-contract.ts";
 
@@ -111,7 +112,10 @@ export async function startService(env: Record<string, string> = {}) {
 
   onTestFinished(async () => {
     await end("SIGKILL");
+    const groups = (await groupsOf(path.join(data, "work/.agents"))).filter((name) => name.startsWith("/"));
+    await killGroups(groups);
     for (const pid of processesWith(data)) process.kill(pid, "SIGKILL");
+    await removeGroups(groups);
     if (env["IMS_DATA"] === undefined) await rm(data, { recursive: true, force: true });
   });
   await start();

@@ -21,11 +21,10 @@ export async function removeJob({ folder, jobId, notes, trash }: JobPlace, run: 
   await killGroups(groups);
   await killJobProcesses(jobId, folder);
   await detachLoopDevices([...before, ...(await loopDevicesOf(folder, run))], run);
-  const bin = createTrash(trash, run);
-  await bin.take(folder);
+  const remove = await createTrash(trash, run).take(folder);
   await removeGroups(groups);
   await notes.remove(jobId);
   // Whatever it meets with, the next look for leftovers meets with it again, and tells.
-  const emptied = bin.empty().catch(() => undefined);
-  await Promise.race([emptied, delay(PATIENCE_MILLISECONDS, undefined, { ref: false })]);
+  const removed = remove().catch(() => undefined);
+  await Promise.race([removed, delay(PATIENCE_MILLISECONDS, undefined, { ref: false })]);
 }

@@ -50,7 +50,7 @@ describe("a build that clings to the machine", () => {
       const devices = new Set((await listLoopDevices(run)).map(({ device, inode }) => `${device} ${inode}`));
       expect(loops.filter(({ device, inode }) => devices.has(`${device} ${inode}`))).toEqual([]);
       const left = (await listProcesses()).filter(({ pid }) => before.has(pid));
-      const namespaces = left.filter(({ pid }) => nested(pid));
+      const namespaces = left.filter(({ pid }) => isOf(pid, agent.jobId));
       expect(namespaces).toEqual([]);
       await until(() => (readdirSync(join(agent.base, "jobs/.trash")).length === 0 ? true : undefined));
     },
@@ -88,9 +88,9 @@ describe("a build that clings to the machine", () => {
   });
 });
 
-function nested(pid: number): boolean {
+function isOf(pid: number, jobId: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cgroup`, "utf8").includes("ims-job-");
+    return readFileSync(`/proc/${pid}/cgroup`, "utf8").includes(`ims-job-${jobId}`);
   } catch {
     return false;
   }
