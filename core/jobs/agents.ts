@@ -49,7 +49,7 @@ export function createAgents(ports: CorePorts, settings: Settings, wake: () => v
   async function report(agent: AgentIdentity, message: AgentReport): Promise<void> {
     await reapply(ports, async () => {
       const { job, activity } = await working(agent);
-      const facts = await factsFor(ports, settings, job.id, message);
+      const facts = await factsFor(ports, settings, job.value, message);
       const value = reported(job.value, message, clock.now(), facts);
       const change =
         value === undefined
@@ -111,13 +111,14 @@ function uploadHeaders(job: Job): Record<string, string> {
   };
 }
 
-/** The log's end is read for a failure alone. */
+/** The log's end is read for a failure alone, when it is told first. */
 async function factsFor(
   ports: CorePorts,
   settings: Settings,
-  jobId: string,
+  job: Job,
   { held }: AgentReport,
 ): Promise<ReportFacts> {
   const shellHost = settings.jobs.shell.host;
-  return held === undefined ? { shellHost } : { shellHost, logTail: await tailOrNothing(ports, jobId) };
+  if (held === undefined || job.held_failure !== undefined) return { shellHost };
+  return { shellHost, logTail: await tailOrNothing(ports, job.id) };
 }

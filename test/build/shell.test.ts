@@ -1,17 +1,27 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { agentsOf, archiveBytes, ended, get, nothingLeft, post, postJob, recipe } from "../support/road.ts";
+import { scratchFolder } from "../support/archives.ts";
+import { agentsOf, archiveBytes, get, nothingLeft, post, postJob, recipe } from "../support/road.ts";
 import { startService, until } from "../support/service-process.ts";
-import { artifactsOf, loggedIn, logOf, openTinyShell, shellJob, tinyImage } from "../support/shell-jobs.ts";
+import {
+  artifactsOf,
+  loggedIn,
+  logOf,
+  openTinyShell,
+  over,
+  shellJob,
+  tinyImage,
+} from "../support/shell-jobs.ts";
 import { sshClient } from "../support/ssh.ts";
 
 describe("a shell beside the image", () => {
   it("has the image, the original's environment and its own processes, and nothing of the service", async () => {
     const service = await startService();
-    const { id, sh, container } = await openTinyShell(service);
+    const { id, sh, sftp, scp, container } = await openTinyShell(service);
     expect(container).toMatchObject({ name: "customize", jail: false, status: "active" });
     expect(container.connection_info.customer_access).toEqual(container.connection_info["cluster.local"]);
     const environment = "echo $IMS_JOB_ID $IMS_ARCH $IMS_DKMS_ENABLED";
@@ -20,8 +30,14 @@ describe("a shell beside the image", () => {
     expect((await sh("ls /mnt/image/image-root /mnt/image")).out).toContain("image-root");
     expect((await sh("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")).out).not.toContain("agent/main.ts");
     expect((await sh(`cat ${service.data}/secret`)).code).not.toBe(0);
+    const local = join(await scratchFolder(), "sent");
+    writeFileSync(local, "sent");
+    const root = "/mnt/image/image-root";
+    expect(await sftp(`put ${local} ${root}/by-sftp\nls ${root}\n`)).toMatchObject({ code: 0 });
+    expect(await scp(local, `${root}/by-scp`)).toMatchObject({ code: 0 });
+    expect((await sh(`cat ${root}/by-sftp ${root}/by-scp`)).out).toBe("sentsent");
     expect((await sh("touch /mnt/image/complete")).code).toBe(0);
-    await ended(service, id);
+    await over(service, id);
     expect(readdirSync("/mnt")).not.toContain("image");
     await nothingLeft(service);
   });
@@ -31,7 +47,7 @@ describe("a shell beside the image", () => {
     const { id, image, sh } = await openTinyShell(service);
     const before = await artifactsOf(service, image.id);
     await sh("touch /mnt/image/failed");
-    const job = await ended(service, id);
+    const job = await over(service, id);
     expect(job).toMatchObject({
       status: "error",
       resultant_image_id: null,
@@ -49,7 +65,7 @@ describe("a shell beside the image", () => {
     const daemon =
       "setsid nohup env -i sh -c 'trap \"\" TERM HUP; while :; do date > /mnt/image/image-root/date; sleep 0.1; done'";
     await sh(`(${daemon} >/dev/null 2>&1 &) ; touch /mnt/image/complete`);
-    expect(await ended(service, id)).toMatchObject({ status: "success" });
+    expect(await over(service, id)).toMatchObject({ status: "success" });
     await nothingLeft(service);
   });
 
@@ -68,14 +84,14 @@ describe("a shell beside the image", () => {
     await service.end("SIGKILL");
     await service.start();
     await sh("touch /mnt/image/complete");
-    expect(await ended(service, id)).toMatchObject({ status: "success" });
+    expect(await over(service, id)).toMatchObject({ status: "success" });
   });
 
   it("goes with its agent when that is killed with -9", async () => {
     const service = await startService();
     const { id, sh } = await openTinyShell(service);
     for (const pid of agentsOf(id)) process.kill(pid, "SIGKILL");
-    expect(await ended(service, id)).toMatchObject({
+    expect(await over(service, id)).toMatchObject({
       error: { code: "agent_lost", phase: "waiting_on_user" },
     });
     expect((await sh("true")).code).toBe(255);
@@ -86,7 +102,7 @@ describe("a shell beside the image", () => {
     const service = await startService();
     const { id, sh } = await openTinyShell(service);
     await sh("kill 1");
-    expect(await ended(service, id)).toMatchObject({ error: { code: "shell_failed" } });
+    expect(await over(service, id)).toMatchObject({ error: { code: "shell_failed" } });
     await nothingLeft(service);
   });
 
@@ -120,7 +136,7 @@ describe("a job whose shell cannot be", () => {
     const image = await tinyImage(service);
     for (const key of ["this is no key", "ssh-ed25519 AAAA someone"]) {
       const { id } = await shellJob(service, { artifact_id: image.id }, key);
-      const job = await ended(service, id);
+      const job = await over(service, id);
       expect(job.error).toMatchObject({ code: "public_key_unusable", phase: "fetching_image" });
       expect(await logOf(service, id)).not.toContain("Fetching");
     }
@@ -132,7 +148,7 @@ describe("a job whose shell cannot be", () => {
     const { publicKey } = await sshClient();
     const request = { artifact_id: image.id, ssh_containers: [{ jail: true }] };
     const { id } = await shellJob(service, request, publicKey);
-    const { error } = await ended(service, id);
+    const { error } = await over(service, id);
     expect(error).toMatchObject({ code: "shell_failed", hint: expect.stringContaining("unjailed") });
     await nothingLeft(service);
   });
@@ -172,7 +188,7 @@ describe("a create job with enable_debug whose build fails", () => {
       expect(job.error).toBeUndefined();
       expect((await sh("ls /mnt/image")).out).toContain("image-root");
       await end(sh, id);
-      const { error, ssh_containers } = await ended(service, id);
+      const { error, ssh_containers } = await over(service, id);
       expect(error).toMatchObject({ code: "build_failed", phase: "building_image", exit_code: 3 });
       expect(error.log_tail.join("\n")).toContain("told to fail");
       expect(ssh_containers[0].status).toBe("complete");
@@ -183,7 +199,7 @@ describe("a create job with enable_debug whose build fails", () => {
   it("says in its log why there is no shell when its key cannot be used, and fails as the build did", async () => {
     const service = await startService();
     const id = await postJob(service, await archiveBytes(recipe("fail")), {}, { enable_debug: true });
-    expect((await ended(service, id)).error).toMatchObject({ code: "build_failed", phase: "building_image" });
+    expect((await over(service, id)).error).toMatchObject({ code: "build_failed", phase: "building_image" });
     expect(await logOf(service, id)).toMatch(/There is no shell .*public key cannot be used/u);
   });
 });

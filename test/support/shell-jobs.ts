@@ -55,6 +55,10 @@ export async function openTinyShell(service: ServiceProcess, request: object = {
   return { id, image, ...(await loggedIn(service, id, client)) };
 }
 
+/** Waits for the end of a job, on a machine that may have other things to do. */
+export const over = (service: ServiceProcess, id: string): Promise<Json> =>
+  inStatusWithin(180, service, id, "success", "error");
+
 export const logOf = async (service: ServiceProcess, id: string): Promise<string> =>
   await (await service.fetch(`/v3/jobs/${id}/log`)).text();
 
