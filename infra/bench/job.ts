@@ -54,7 +54,8 @@ async function readJob(root: string, data: string) {
   }
 }
 
-function stepSeconds(log: string, step: string): number {
+/** How long a step of a job took, as its log tells. */
+export function stepSeconds(log: string, step: string): number {
   const found = new RegExp(`^step ${step} took ([\\d.]+) s$`, "mu").exec(log)?.[1];
   if (found === undefined) throw new Error(`The log does not tell how long ${step} took.`);
   return Number(found);

@@ -15,6 +15,11 @@ const LIMITS: Readonly<Record<string, readonly Limit[]>> = {
     { key: /^(?:uploadRatioWithDigests|downloadRatio)$/u, atLeast: 0.5 },
     { key: /^serverPeakMiB$/u, atMost: 200 },
   ],
+  logs: [
+    { key: /^latencyP99Ms$/u, atMost: 300 },
+    { key: /^coreShare/u, atMost: 0.05 },
+  ],
+  customize: [{ key: /^jobRatio$/u, atMost: 1.25 }],
   job: [{ key: /^overheadRatio$/u, atMost: 0.1 }],
   api: [
     { key: /^getToBareNode/u, atLeast: 0.7 },

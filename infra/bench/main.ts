@@ -1,8 +1,9 @@
-// Measures what users wait for, as ratios within one run: npm run bench [-- start transfer api logs job]
+// Measures what users wait for, as ratios within one run: npm run bench [-- start transfer api logs job customize]
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { benchApi } from "./api.ts";
+import { benchCustomize } from "./customize.ts";
 import { benchJob } from "./job.ts";
 import { benchLogs } from "./logs.ts";
 import { resultLine } from "./limits.ts";
@@ -12,13 +13,15 @@ import { benchTransfer } from "./transfer.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = path.join(root, "bench-results");
 
-const HELP = `npm run bench [-- start] [-- transfer] [-- api] [-- logs] [-- job]
+const HELP = `npm run bench [-- start] [-- transfer] [-- api] [-- logs] [-- job] [-- customize]
 
 start     service start to first answered request, against an empty Node program that listens
 transfer  upload and download of 2 GiB through the API on local files, against cp and sync
 api       reads, lists, creations and memory with up to 100,000 records, against the least that can answer the same
 logs      a build's line to 50 followers, and the service's processor time for 100 MiB of log in an hour
 job       time of a whole build job, against kiwi and mksquashfs alone (needs the build tools, root, minutes)
+customize a customize job without a change, against unsquashfs, mksquashfs and copies by hand (squashfs-tools, OpenSSH,
+          root, minutes)
 
 Without names all of them run. Results are printed beside what is wanted, and written to bench-results/.
 `;
@@ -29,6 +32,7 @@ const BENCHES = {
   api: () => benchApi(root, folder),
   logs: () => benchLogs(root, folder),
   job: () => benchJob(root, folder),
+  customize: () => benchCustomize(root, folder),
 };
 
 async function main(args: readonly string[]): Promise<void> {
