@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { StepFailure, type StepContext, type StepFunction } from "../step.ts";
 import { expectArch } from "./expect-arch.ts";
-import { failWith, left, orFail, toolMissing } from "./failing.ts";
+import { LOG_HINT, failWith, left, orFail, toolMissing } from "./failing.ts";
 import { explainKiwiFailure } from "./kiwi-failure.ts";
 
 /** The kind that the original always builds; of it only the image root is used. */
@@ -22,7 +22,7 @@ export const buildWithKiwi: StepFunction<"build-with-kiwi"> = async (context) =>
   const version = await kiwiVersion(context);
   log(`Building with kiwi ${version}`);
   state.builder = { name: "kiwi-ng", version: version.slice(0, 100) };
-  const internal = failWith("build_failed", "The last lines of the job's log say more.");
+  const internal = failWith("build_failed", LOG_HINT);
   const { imageTypes } = await orFail(tools.kiwi.describe(recipeFolder, plan.arch), internal);
   const imageRoot = join(context.workFolder, "build", "image-root");
   const preparing = tools.kiwi.prepare({

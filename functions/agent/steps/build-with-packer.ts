@@ -10,13 +10,13 @@ import type { StepOf } from "../../../core/jobs/plan.ts";
 import type { PackerOrder } from "../../../core/ports/agent-tools.ts";
 import { StepFailure, type StepContext, type StepFunction } from "../step.ts";
 import { expectArch } from "./expect-arch.ts";
-import { failWith, left, orFail, toolMissing } from "./failing.ts";
+import { LOG_HINT, failWith, left, orFail, toolMissing } from "./failing.ts";
 import { explainPackerFailure, explainPluginFailure } from "./packer-failure.ts";
 
 const OUTPUT_HINT =
   "The build must leave the image's root in the folder that the variable ims_output (environment: IMS_OUTPUT) names, as a folder image-root/ or as one archive rootfs.tar, rootfs.tar.gz, rootfs.tar.xz or rootfs.tar.zst.";
 const FIRST_WITH_INIT = [1, 7] as const;
-const internal = failWith("build_failed", "The last lines of the job's log say more.");
+const internal = failWith("build_failed", LOG_HINT);
 
 type PackerStep = StepOf<"build-with-packer">;
 

@@ -2,6 +2,9 @@ import { type DomainError, isDomainError } from "../../../core/errors.ts";
 import type { FailureCode } from "../../../core/jobs/failure.ts";
 import { StepFailure } from "../step.ts";
 
+/** Where nothing better can be said. */
+export const LOG_HINT = "The last lines of the job's log say more.";
+
 const DISK_FULL_HINT =
   "The disk that holds the job's work folder is full. Free some space or give the build environment more (build_env_size), then retry.";
 

@@ -1,20 +1,14 @@
 import type { FailureCode } from "../../../core/jobs/failure.ts";
+import { type BuilderFailure, shortened } from "./builder-failure.ts";
+import { LOG_HINT } from "./failing.ts";
 import { nameRepositories } from "./silent-repositories.ts";
-
-export interface KiwiFailure {
-  readonly code: FailureCode;
-  /** kiwi's own words, shortened. */
-  readonly message: string;
-  readonly hint: string;
-}
 
 /** Characters of kiwi's words that are kept: how they begin, and how they end, where a script tells why it failed. */
 const BEGINNING = 200;
 const END = 400;
-const LOG_HINT = "The last lines of the job's log say more.";
 
 function shorten(text: string): string {
-  return text.length <= BEGINNING + END ? text : `${text.slice(0, BEGINNING)} ... ${text.slice(-END)}`;
+  return shortened(text, BEGINNING, END);
 }
 
 /** What kiwi reports as the error: the message of its last ERROR line, which may go on for several lines. */
@@ -170,7 +164,7 @@ const RULES: readonly Rule[] = [
  * What to say of a kiwi that failed, from its last lines (of kiwi, the package manager and the recipe's scripts).
  * kiwi 9 to 11 on apt, zypper, dnf and pacman.
  */
-export function explainKiwiFailure(exitCode: number, lines: readonly string[]): KiwiFailure {
+export function explainKiwiFailure(exitCode: number, lines: readonly string[]): BuilderFailure {
   const error = errorText(lines);
   const text = lines.join("\n");
   const cause = toolError(lines);

@@ -1,9 +1,7 @@
 import { join } from "node:path";
 import { StepFailure, type StepContext, type StepFunction } from "../step.ts";
-import { diskFull, failWith, left, orFail, toolMissing } from "./failing.ts";
+import { LOG_HINT, diskFull, failWith, left, orFail, toolMissing } from "./failing.ts";
 import { percentReporter } from "./percent.ts";
-
-const HINT = "The last lines of the job's log say more.";
 
 function mebibytes(bytes: number): string {
   return `${Math.ceil(bytes / 2 ** 20)} MiB`;
@@ -20,7 +18,7 @@ async function expectSpace(context: StepContext, imageRoot: string, file: string
   const { signal, tools } = context;
   const { needed, free } = await orFail(
     tools.squashfs.space(imageRoot, file, signal),
-    failWith("packing_failed", HINT),
+    failWith("packing_failed", LOG_HINT),
   );
   if (free < needed)
     throw diskFull(`Packing needs at least ${mebibytes(needed)}, and ${mebibytes(free)} are free.`);
@@ -44,7 +42,7 @@ export const packRootfs: StepFunction<"pack-rootfs"> = async (context, { options
   const { exitCode, lines } = await orFail(packing, (error) =>
     error.code === "not-found"
       ? toolMissing(error.message, "squashfs-tools", error)
-      : failWith("packing_failed", HINT)(error),
+      : failWith("packing_failed", LOG_HINT)(error),
   );
   if (exitCode !== 0) {
     const text = lines.join("\n");
@@ -56,7 +54,7 @@ export const packRootfs: StepFunction<"pack-rootfs"> = async (context, { options
       `mksquashfs ended with exit code ${exitCode}: ${last.slice(0, 300)}`,
       {
         exitCode,
-        hint: HINT,
+        hint: LOG_HINT,
       },
     );
   }

@@ -1,19 +1,13 @@
 import type { FailureCode } from "../../../core/jobs/failure.ts";
+import { type BuilderFailure, shortened } from "./builder-failure.ts";
+import { LOG_HINT } from "./failing.ts";
 import { nameRepositories } from "./silent-repositories.ts";
-
-export interface PackerFailure {
-  readonly code: FailureCode;
-  /** packer's own words, shortened. */
-  readonly message: string;
-  readonly hint: string;
-}
 
 const BEGINNING = 400;
 const END = 300;
-const LOG_HINT = "The last lines of the job's log say more.";
 
 function shorten(text: string): string {
-  return text.length <= BEGINNING + END ? text : `${text.slice(0, BEGINNING)} ... ${text.slice(-END)}`;
+  return shortened(text, BEGINNING, END);
 }
 
 /** Where one complaint of packer's ends and its story goes on. */
@@ -144,7 +138,7 @@ function messageOf(exitCode: number, { error, lines }: Told): string {
 }
 
 /** What to say of a `packer build` that failed, from its last lines. */
-export function explainPackerFailure(exitCode: number, lines: readonly string[]): PackerFailure {
+export function explainPackerFailure(exitCode: number, lines: readonly string[]): BuilderFailure {
   const told: Told = { lines, text: lines.join("\n"), error: complaints(lines) };
   const message = messageOf(exitCode, told);
   for (const { code, hint } of RULES) {
@@ -157,7 +151,7 @@ export function explainPackerFailure(exitCode: number, lines: readonly string[])
 }
 
 /** What to say of a `packer init` that failed: plugins come from the network. */
-export function explainPluginFailure(exitCode: number, lines: readonly string[]): PackerFailure {
+export function explainPluginFailure(exitCode: number, lines: readonly string[]): BuilderFailure {
   const said = shorten(lines.join(" ").replaceAll(/\s+/gu, " ").trim());
   return {
     code: "build_tool_missing",

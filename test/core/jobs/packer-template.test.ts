@@ -33,10 +33,10 @@ describe("which file of a recipe is the packer template", () => {
 describe("the variables of a packer build", () => {
   it("are the template dictionary's and the service's own, which win; what is no name is left out", () => {
     const dictionary = { HOSTNAME: "a", "with-dash": "b", "no name": "c", "1st": "d", ims_output: "/etc" };
-    expect(packerVariables(dictionary, { ims_output: "/work/output" })).toEqual({
+    expect(packerVariables(dictionary, { ims_output: "/job/output" })).toEqual({
       HOSTNAME: "a",
       "with-dash": "b",
-      ims_output: "/work/output",
+      ims_output: "/job/output",
     });
   });
 });
