@@ -28,6 +28,8 @@ export interface AgentToolsConfig {
   readonly unsquashfs?: string;
   /** This machine's by default, as `process.arch` has it. */
   readonly machine?: string;
+  /** What the job may use; absent: as much as there is. */
+  readonly memoryBytes?: number | undefined;
   readonly transfer?: TransferConfig;
 }
 
@@ -51,6 +53,7 @@ export function createAgentTools(run: RunCommand, config: AgentToolsConfig = {})
     disk: createDiskTool(run),
     squashfs: createSquashfs({
       run,
+      memoryBytes: config.memoryBytes,
       ...(mksquashfs === undefined ? {} : { program: mksquashfs }),
       ...(unsquashfs === undefined ? {} : { unpacker: unsquashfs }),
     }),

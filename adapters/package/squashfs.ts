@@ -1,5 +1,6 @@
 import type { PackOrder, UnpackRootfsOrder } from "../../core/ports/agent-tools.ts";
 import { realpath, statfs } from "node:fs/promises";
+import { totalmem } from "node:os";
 import { dirname } from "node:path";
 import { DomainError, isDomainError } from "../../core/errors.ts";
 import type { PackOptions } from "../../core/jobs/plan.ts";
@@ -18,10 +19,22 @@ export interface SquashfsConfig {
   readonly program?: string;
   /** `unsquashfs` of the PATH by default. */
   readonly unpacker?: string;
+  /** What the job may use; absent: as much as there is. */
+  readonly memoryBytes?: number | undefined;
 }
 
-/** Options of mksquashfs. lz4 and xz know no level. */
-export function packArguments(folder: string, file: string, options: PackOptions): readonly string[] {
+/** mksquashfs fills a quarter of the machine's memory with what it has read, whatever the job may use. */
+function cacheSize(limit: number, machine = totalmem()): string {
+  return `${Math.max(1, Math.floor(Math.min(limit / 2, machine / 4) / 2 ** 20))}M`;
+}
+
+/** Options of mksquashfs. lz4 and xz know no level. `memoryBytes`: what the job may use. */
+export function packArguments(
+  folder: string,
+  file: string,
+  options: PackOptions,
+  memoryBytes?: number,
+): readonly string[] {
   const hasLevel = options.compression !== "lz4" && options.compression !== "xz";
   const level = hasLevel ? options.level : undefined;
   return [
@@ -32,6 +45,7 @@ export function packArguments(folder: string, file: string, options: PackOptions
     "-xattrs",
     // a file that cannot be read would otherwise become an empty one
     "-exit-on-error",
+    ...(memoryBytes === undefined ? [] : ["-mem", cacheSize(memoryBytes)]),
     "-comp",
     options.compression,
     ...(level === undefined ? [] : ["-Xcompression-level", `${level}`]),
@@ -76,15 +90,18 @@ async function usedBytes(run: RunCommand, folder: string, signal: AbortSignal): 
 }
 
 /** squashfs-tools. Errors: `not-found` when one of its programs is missing, `unavailable`. */
-export function createSquashfs({ run, program = "mksquashfs", unpacker = "unsquashfs" }: SquashfsConfig) {
+export function createSquashfs(config: SquashfsConfig) {
+  const { run, program = "mksquashfs", unpacker = "unsquashfs", memoryBytes } = config;
   return {
     unmountBelow: (folder: string) => unmountBelow(run, folder),
     space: async (folder: string, file: string, signal: AbortSignal) => ({
       needed: Math.ceil((await usedBytes(run, folder, signal)) * LEAST_SHARE),
       free: await freeBytes(file),
     }),
-    pack: (order: PackOrder) =>
-      runWithBar(run, { file: program, args: packArguments(order.folder, order.file, order.options) }, order),
+    pack: (order: PackOrder) => {
+      const args = packArguments(order.folder, order.file, order.options, memoryBytes);
+      return runWithBar(run, { file: program, args }, order);
+    },
     expectUnpacker: async (signal: AbortSignal): Promise<void> => {
       // it ends with 1 even when it is asked for nothing but its version
       await named(unpacker, run({ file: unpacker, args: ["-version"], quiet: true, signal }));

@@ -85,12 +85,12 @@ async function work(settings: AgentSettings, { token, abort, confined }: Surroun
   const log = createLogShipper({ spool, service, clean: line, maxBytes: LOG_BYTES, onBroken });
   for (const lack of confined.lacks) log.note(`This job runs without ${lack}.`);
   const run = createRunCommand({ env: childEnvironment(settings), onLine: log.line, expendable: true });
-  const tools = createAgentTools(run, programs);
+  const { limits, memory } = confined;
+  const tools = createAgentTools(run, { ...programs, memoryBytes: limits?.memoryBytes });
   const carryOut = async (context: StepContext, step: Step): Promise<void> => {
     if (step.do === "build-with-kiwi") await separateFromMachine(context);
     await carryOutStep(context, step);
   };
-  const { limits, memory } = confined;
   const resources = createResources({ limits, memory, disk: tools.disk, workFolder, signal });
   await runPlan({
     resources,

@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createSquashfs, packArguments, readBar } from "../../../adapters/package/squashfs.ts";
@@ -35,6 +36,16 @@ describe("packing with mksquashfs", () => {
     expect(rest({ compression: "gzip" })).toBe("gzip");
     expect(rest({ compression: "lz4", level: 3 })).toBe("lz4");
     expect(rest({ compression: "xz", level: 3, processors: 2 })).toBe("xz -processors 2");
+  });
+
+  it("keeps mksquashfs, which else takes a quarter of the machine's memory, within half of what the job may use", () => {
+    const memoryOf = (bytes?: number) =>
+      packArguments("/root", "/out", { compression: "gzip" }, bytes)
+        .join(" ")
+        .match(/-mem (\d+)M/u)?.[1];
+    expect(memoryOf()).toBeUndefined();
+    expect(memoryOf(2 ** 28)).toBe("128");
+    expect(memoryOf(2 ** 60)).toBe(String(Math.floor(totalmem() / 4 / 2 ** 20)));
   });
 
   it("reads percent off its bar, and nothing off other lines", () => {
