@@ -10,7 +10,7 @@ import {
   postJob,
   recipe,
 } from "../support/road.ts";
-import { type ServiceProcess, startService } from "../support/service-process.ts";
+import { killIfThere, type ServiceProcess, startService } from "../support/service-process.ts";
 
 const ROUNDS = Number(process.env["IMS_KILL_ROUNDS"] ?? 30);
 const LONGEST_MS = 6000;
@@ -43,12 +43,4 @@ async function kill(victim: Victim, service: ServiceProcess, id: string): Promis
   if (victim !== "agent") await service.end("SIGKILL");
   if (victim !== "service") for (const pid of agentsOf(id)) killIfThere(pid);
   if (victim !== "agent") await service.start();
-}
-
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It ended by itself a moment ago.
-  }
 }

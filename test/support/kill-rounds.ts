@@ -42,7 +42,7 @@ const isCut = ({ allowed, unanswered }: ReturnType<typeof createCaller>) =>
   unanswered.size > 0 || [...allowed.values()].some((states) => states.length > 1);
 
 /** What does not agree once all moves are done, and cut uploads are swept as they are after a day. */
-async function settledDrift(service: ServiceProcess) {
+export async function settledDrift(service: ServiceProcess) {
   const records = await createSqliteRecords({ path: path.join(service.data, "records.sqlite") });
   const artifacts = fileArtifacts(path.join(service.data, "artifacts"));
   try {

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { expect } from "vitest";
 import { type ArchiveEntry, tarBytes } from "./archives.ts";
@@ -103,7 +102,7 @@ export async function expectImage(service: ServiceProcess, imageId: string): Pro
   expect(await kernel.text()).toBe("kernel\n");
 }
 
-export const agentsOf = (jobId: string) =>
-  processesWith(`IMS_JOB_ID=${jobId}`).filter((pid) =>
-    readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("agent/main.ts"),
-  );
+export const agentsOf = (jobId: string) => {
+  const agents = processesWith("agent/main.ts");
+  return processesWith(`IMS_JOB_ID=${jobId}`).filter((pid) => agents.includes(pid));
+};

@@ -46,6 +46,14 @@ export function processesWith(text: string): number[] {
     .filter((pid) => pid !== process.pid);
 }
 
+export function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended by itself a moment ago.
+  }
+}
+
 function contains(file: string, text: string): boolean {
   try {
     return readFileSync(file, "utf8").includes(text);
@@ -114,7 +122,7 @@ export async function startService(env: Record<string, string> = {}) {
     await end("SIGKILL");
     const groups = (await groupsOf(path.join(data, "work/.agents"))).filter((name) => name.startsWith("/"));
     await killGroups(groups);
-    for (const pid of processesWith(data)) process.kill(pid, "SIGKILL");
+    processesWith(data).forEach(killIfThere);
     await removeGroups(groups);
     if (env["IMS_DATA"] === undefined) await rm(data, { recursive: true, force: true });
   });
