@@ -69,15 +69,19 @@ async function anyInUse(): Promise<boolean> {
 
 /**
  * Those whose file is, or was, in this folder (given without links): by the path under which it was opened and, where
- * the mounts of its opener are gone, by its inode.
+ * the mounts of its opener are gone, by its inode. `disks`: and all of these file systems, as `major:minor`.
  */
-export async function loopDevicesOf(folder: string, run: RunCommand): Promise<readonly LoopDevice[]> {
+export async function loopDevicesOf(
+  folder: string,
+  run: RunCommand,
+  disks: ReadonlySet<string> = new Set(),
+): Promise<readonly LoopDevice[]> {
   const all = await listLoopDevices(run);
   const found: LoopDevice[] = [];
   const disk = all.length === 0 ? undefined : await diskOf(folder);
   for (const each of all) {
-    const byPath = each.file.startsWith(`${folder}/`);
-    if (byPath || (each.disk === disk && (await holds(folder, each.inode, run)))) found.push(each);
+    const known = each.file.startsWith(`${folder}/`) || disks.has(each.disk);
+    if (known || (each.disk === disk && (await holds(folder, each.inode, run)))) found.push(each);
   }
   return found;
 }

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { DomainError } from "../../core/errors.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
-import { asDomainError } from "./errors.ts";
+import { asDomainError, codeOf, isMissing } from "./errors.ts";
 
 const LIMIT_MILLISECONDS = 20_000;
 
@@ -32,6 +32,25 @@ async function mountsBelow(folder: string): Promise<readonly string[]> {
 /** What is mounted below a folder, but not on it: a work folder may be a volume of its own. */
 export async function mountsInside(folder: string): Promise<readonly string[]> {
   return (await mountsBelow(folder)).filter((point) => point !== folder);
+}
+
+async function disksOf(pid: number | "self"): Promise<readonly string[]> {
+  try {
+    const mountinfo = await readFile(`/proc/${pid}/mountinfo`, "utf8");
+    return mountinfo.split("\n").flatMap((line) => line.split(" ")[2] ?? []);
+  } catch (error) {
+    // One that has ended, or has no mounts any more, has none.
+    if (pid !== "self" && (isMissing(error) || codeOf(error) === "EINVAL" || codeOf(error) === "EACCES"))
+      return [];
+    throw asDomainError(error, "The table of mounts cannot be read.");
+  }
+}
+
+/** File systems, as `major:minor`, that these processes have mounted and this one has not. */
+export async function disksOnlyOf(pids: readonly number[]): Promise<ReadonlySet<string>> {
+  const own = new Set(await disksOf("self"));
+  const theirs = await Promise.all(pids.map(disksOf));
+  return new Set(theirs.flat().filter((disk) => !own.has(disk)));
 }
 
 /**

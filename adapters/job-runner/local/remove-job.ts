@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { RunCommand } from "../../../core/ports/commands.ts";
 import { killGroups, removeGroups } from "../../cgroups/groups.ts";
-import { killJobProcesses } from "../../process/job-processes.ts";
+import { findJobProcesses, killJobProcesses } from "../../process/job-processes.ts";
 import { detachLoopDevices, loopDevicesOf } from "../../process/loop-devices.ts";
+import { disksOnlyOf } from "../../process/mounts.ts";
 import { createTrash } from "../../process/work-folder.ts";
 import type { JobPlace } from "./place.ts";
 
@@ -16,8 +17,9 @@ const PATIENCE_MILLISECONDS = 4000;
  */
 export async function removeJob({ folder, jobId, notes, trash }: JobPlace, run: RunCommand): Promise<void> {
   const groups = (await notes.read(jobId))?.groups ?? [];
-  // With the mounts of the job go the paths by which its devices are known.
-  const before = await loopDevicesOf(folder, run);
+  // With the mounts of the job go the paths by which its devices are known, and with its processes what they mounted.
+  const pids = (await findJobProcesses(jobId, folder)).map(({ pid }) => pid);
+  const before = await loopDevicesOf(folder, run, await disksOnlyOf(pids));
   await killGroups(groups);
   await killJobProcesses(jobId, folder);
   await detachLoopDevices([...before, ...(await loopDevicesOf(folder, run))], run);
