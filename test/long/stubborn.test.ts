@@ -1,8 +1,9 @@
+import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { scratchFolder } from "../support/archives.ts";
 import { afterwards, createWorld } from "../support/matrix/cells.ts";
-import { FAULTS } from "../support/matrix/faults.ts";
+import { type FaultName, FAULTS } from "../support/matrix/faults.ts";
 import { held, kindOf } from "../support/matrix/kinds.ts";
 import { program } from "../support/programs.ts";
 import { archiveBytes, nothingLeft, postJob, recipe } from "../support/road.ts";
@@ -25,8 +26,8 @@ stay='trap "" TERM HUP INT QUIT; cd /; while :; do sleep 1; done'
 mount -t tmpfs none "$root/tmpfs"
 dd if=/dev/zero of="$root/disk" bs=1M count=8 2>/dev/null
 losetup --find "$root/disk"
-cp "$root/disk" "$root/tmpfs/disk"
-losetup --find "$root/tmpfs/disk"
+cp "$root/disk" "$root/tmpfs/${marker}"
+losetup --find "$root/tmpfs/${marker}"
 echo x > "$root/kept/file"
 chattr +i "$root/kept/file" && chattr +a "$root/kept"
 (setsid sh -c 'trap "" TERM HUP; exec 3>>"$1"; while :; do sleep 1; done' ${marker} "$root/tmpfs/open" >/dev/null 2>&1 &)
@@ -36,6 +37,26 @@ const clings = (service: ServiceProcess, id: string) =>
   until("the build clings", async () =>
     (await logOf(service, id)).includes("it clings") ? true : undefined,
   );
+
+function loopDevices(marker: string): string[] {
+  const list = execFileSync("losetup", ["--list", "--noheadings", "--output", "NAME,BACK-FILE"]);
+  return list
+    .toString()
+    .split("\n")
+    .filter((line) => line.includes(marker))
+    .map((line) => line.split(" ")[0] ?? "");
+}
+
+/**
+ * A device whose file lies in a file system of the job's own is known by the mounts of the job's processes alone: it
+ * stays when those were gone before anybody looked.
+ */
+function freeLoopDevices(what: FaultName | "complete", marker: string): void {
+  const left = loopDevices(marker);
+  for (const device of left) execFileSync("losetup", ["--detach", device]);
+  if (left.length > 0 && (what === "cancel" || what === "DELETE"))
+    throw new Error(`Loop devices are left: ${left.join(", ")}`);
+}
 
 async function allGone(what: string, service: ServiceProcess, marker: string): Promise<void> {
   const began = performance.now();
@@ -65,6 +86,7 @@ while :; do sleep 1; done`;
       expect(processesWith(marker).length).toBeGreaterThan(3);
       await fault.strike(service, [id]);
       await allGone(`build, ${fault.name}`, service, marker);
+      freeLoopDevices(fault.name, marker);
     });
 });
 
@@ -80,6 +102,7 @@ describe("a user of a shell who does all that can be done to stay", () => {
       expect((await sh(`root=/mnt/image/image-root; ${clinging(marker)}`)).out).toContain("it clings");
       await fault.strike(world.service, [id]);
       await allGone(`shell, ${fault.name}`, world.service, marker);
+      freeLoopDevices(fault.name, marker);
       await afterwards(world);
     });
 
@@ -96,6 +119,7 @@ describe("a user of a shell who does all that can be done to stay", () => {
     });
     expect([status, error]).toEqual(["success", undefined]);
     await allGone("shell, complete", world.service, marker);
+    freeLoopDevices("complete", marker);
     await afterwards(world);
   });
 });
