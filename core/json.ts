@@ -3,7 +3,7 @@ const READY = Symbol("ready JSON");
 /** A value of this type as JSON, ready to be sent: its text, or in the same order the pieces of its UTF-8. */
 export interface Json<T> {
   readonly [READY]: true;
-  readonly content: string | readonly Uint8Array[];
+  readonly content: string | readonly Uint8Array<ArrayBuffer>[];
   /** Names this very content: equal tags, equal content. Fit for an entity tag. */
   readonly tag: string;
   /** Never there: it ties the text to its type. */

@@ -16,6 +16,9 @@ const PIECES_AT_ONCE = 16;
 /** Lists are kept ready up to this many bytes, those asked for last. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
+/** A list up to so many bytes is one piece in the end: a copy for each change costs less than several writes for each answer. */
+const SMALL_BYTES = 1024 * 1024;
+
 const BRACKETS = [Buffer.from("["), Buffer.from("]")] as const;
 
 export interface Listings {
@@ -37,7 +40,7 @@ interface Facts {
 
 interface Piece extends Facts {
   /** Each record with a comma before it. */
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly tag: string;
 }
 
@@ -175,10 +178,12 @@ function isSame(a: Facts, b: Facts): boolean {
 
 /** The whole list of its pieces: the first record has no comma before it. */
 function joined(pieces: readonly Piece[]): Pick<Known, "json" | "bytes"> {
-  const bytes = pieces.map((piece, index) => (index === 0 ? piece.bytes.subarray(1) : piece.bytes));
+  const parts = pieces.map((piece, index) => (index === 0 ? piece.bytes.subarray(1) : piece.bytes));
   const tag = tagOf(pieces.map((piece) => piece.tag).join());
-  const json = readyJson<unknown[]>([BRACKETS[0], ...bytes, BRACKETS[1]], tag);
-  return { json, bytes: bytes.reduce((sum, piece) => sum + piece.length, 0) };
+  const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+  const content = [BRACKETS[0], ...parts, BRACKETS[1]];
+  const json = readyJson<unknown[]>(bytes > SMALL_BYTES ? content : [Buffer.concat(content)], tag);
+  return { json, bytes };
 }
 
 /** As the newest; the oldest make room for it. */

@@ -19,8 +19,10 @@ export function jsonResponse(
     if (matches(request.headers.get("if-none-match"), etag))
       return new Response(null, { status: 304, headers });
   }
-  return typeof content === "string"
-    ? new Response(content, { status, headers })
+  if (typeof content === "string") return new Response(content, { status, headers });
+  const [only, ...others] = content;
+  return only !== undefined && others.length === 0
+    ? new Response(only, { status, headers })
     : piecesResponse(content, { status, headers });
 }
 
