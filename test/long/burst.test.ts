@@ -5,17 +5,19 @@ import { get, nothingLeft } from "../support/road.ts";
 import { startService } from "../support/service-process.ts";
 
 const CAP = 4;
+/** Posted before the first kill, and as many again after it. */
+const JOBS = 60;
 const LONGEST_MS = 15_000;
 
 describe("bursts of jobs while the service is killed again and again", () => {
   it("lose none that was acknowledged: each runs once, and never more at once than may", async () => {
     const service = await startService({ IMS_MAX_JOBS: String(CAP) });
     const agents = watchAgents(service);
-    const cut = postBurst(service);
+    const cut = postBurst(service, JOBS).catch(() => []);
     await sleep(1500 * Math.random());
     await service.end("SIGKILL");
     await service.start();
-    const posted = [...(await cut.catch(() => [])), ...(await postBurst(service))];
+    const posted = [...(await cut), ...(await postBurst(service, JOBS))];
     const jobs = await get(service, "/v3/jobs");
     expect(jobs.map(({ id }: { id: string }) => id)).toEqual(
       expect.arrayContaining(posted.map(({ id }) => id)),

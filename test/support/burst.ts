@@ -11,7 +11,7 @@ interface Posted {
 }
 
 /** Posts so many jobs of one recipe at once; those that nobody answered are left out. */
-export async function postBurst(service: ServiceProcess): Promise<Posted[]> {
+export async function postBurst(service: ServiceProcess, count = BURST): Promise<Posted[]> {
   const key = await post(service, "/v3/public-keys", { name: "k", public_key: "ssh-ed25519 A" });
   const wanted = { name: "r", recipe_type: "kiwi-ng", linux_distribution: "sles15", require_dkms: false };
   const { id: artifact_id } = await post(service, "/v3/recipes", wanted);
@@ -24,7 +24,7 @@ export async function postBurst(service: ServiceProcess): Promise<Posted[]> {
     image_root_archive_name: "tiny",
   };
   const answers = await Promise.all(
-    Array.from({ length: BURST }, async () => {
+    Array.from({ length: count }, async () => {
       const began = performance.now();
       const job = await post(service, "/v3/jobs", request).catch(() => undefined);
       return job === undefined ? [] : [{ id: job.id, seconds: (performance.now() - began) / 1000 }];
