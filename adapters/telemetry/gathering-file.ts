@@ -30,10 +30,12 @@ export function createGatheringFile(fd: number): GatheringFile {
     }
     writing = undefined;
   };
-  const begin = (): Promise<void> => {
+  const begin = async (): Promise<void> => {
     clearTimeout(timer);
     timer = undefined;
-    return (writing ??= writeOut());
+    // Writing nothing is over before it could be noted that it is under way, and would be noted for ever.
+    if (gathered !== "") writing ??= writeOut();
+    await writing;
   };
   return {
     write(line) {

@@ -77,6 +77,16 @@ test("flushing when nothing was written does nothing", async () => {
   log.close();
 });
 
+test("writes what comes after a flush of nothing", async () => {
+  const log = await logFile();
+  const telemetry = createLineTelemetry("info", log.fd);
+  await telemetry.flush();
+  telemetry.emit({ event: "later", level: "info" });
+  await telemetry.flush();
+  expect(log.lines()).toMatchObject([{ event: "later" }]);
+  log.close();
+});
+
 test("a log that cannot be written stops nothing", async () => {
   const fd = openSync("/dev/full", "w");
   const telemetry = createLineTelemetry("info", fd);
