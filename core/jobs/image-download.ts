@@ -7,6 +7,7 @@ import type { ArtifactInfo } from "../ports/artifacts.ts";
 import type { Settings } from "../settings.ts";
 import type { Job } from "./job.ts";
 import type { Download } from "./plan.ts";
+import { signedDownload } from "./signed-download.ts";
 
 /**
  * Where the agent fetches the rootfs of the image that the job customizes, and how it knows that it got it whole. The
@@ -17,10 +18,8 @@ export async function imageDownload(ports: CorePorts, settings: Settings, job: J
   const entry = await findRootfs(ports, job);
   const info = await findKept(ports.artifacts, addressOf(entry.link));
   if (info === undefined) throw gone(entry.link.path);
-  const { url } = await ports.artifacts.signUrl("GET", info, settings.jobs.signedUrlSeconds);
-  const { size, sha256 } = info;
-  const md5 = declaredMd5(info, entry);
-  return { url, size, ...(md5 === undefined ? {} : { md5 }), ...(sha256 === undefined ? {} : { sha256 }) };
+  const digests = { md5: declaredMd5(info, entry), sha256: info.sha256 };
+  return await signedDownload(ports, settings, info, digests);
 }
 
 async function findRootfs({ artifacts }: CorePorts, job: Job): Promise<ManifestArtifact> {

@@ -12,6 +12,7 @@ import type { Job } from "./job.ts";
 import { failJob } from "./job-endings.ts";
 import { unsupported } from "./make-plan.ts";
 import { type Due, heldSlots, takeTurns } from "./queue.ts";
+import { GIB } from "./shortage.ts";
 import { takeSlots } from "./slots.ts";
 
 type Activity = Stored<"job-activity">;
@@ -93,8 +94,6 @@ export function createLauncher(ports: CorePorts, settings: Settings, inFlight: I
     },
   };
 }
-
-const GIB = 2 ** 30;
 
 type Limited = Pick<LaunchOrder, "limits">;
 

@@ -2,6 +2,7 @@ import type { Settings } from "../settings.ts";
 import type { JobFailure } from "./failure.ts";
 import type { Job } from "./job.ts";
 import type { Download, Plan, ShellOrder, Step } from "./plan.ts";
+import { GIB } from "./shortage.ts";
 
 /** Why this service cannot carry a job out at all, or `undefined` when it can. */
 export function unsupported(job: Job, settings: Settings): Omit<JobFailure, "phase"> | undefined {
@@ -19,8 +20,6 @@ export function unsupported(job: Job, settings: Settings): Omit<JobFailure, "pha
     );
   return undefined;
 }
-
-const GIB = 2 ** 30;
 
 /** What the job's agent does, in order. `download` is of the recipe's archive or the image's rootfs. */
 export function createPlan(job: Job, attempt: number, download: Download, settings: Settings): Plan {

@@ -1,5 +1,6 @@
 const MIB = 2 ** 20;
-const GIB = 2 ** 30;
+/** Jobs ask for memory and disk in these. */
+export const GIB = 2 ** 30;
 /** Used up to this share of its limit, a job met with that limit and not with the machine's. */
 const NEAR = 0.9;
 

@@ -1,8 +1,7 @@
 import type { AgentFailure } from "../../core/jobs/agent-messages.ts";
-import { nextSize } from "../../core/jobs/shortage.ts";
+import { GIB, nextSize } from "../../core/jobs/shortage.ts";
 import type { DiskUse } from "../../core/ports/agent-tools.ts";
 
-const GIB = 2 ** 30;
 const LONGEST_TEXT = 2000;
 
 function gibibytes(bytes: number): string {

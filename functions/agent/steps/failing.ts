@@ -32,6 +32,26 @@ export async function orFail<T>(work: Promise<T>, failure: (error: DomainError) 
   }
 }
 
+interface SquashfsEnd {
+  readonly program: "mksquashfs" | "unsquashfs";
+  /** What was done to the root file system, such as "packed". */
+  readonly done: string;
+  readonly code: FailureCode;
+  readonly hint: string;
+}
+
+/** @throws StepFailure unless the program ended well. */
+export function expectSquashfsDone(
+  { exitCode, lines }: { readonly exitCode: number; readonly lines: readonly string[] },
+  { program, done, code, hint }: SquashfsEnd,
+): void {
+  if (exitCode === 0) return;
+  if (/No space left on device|Disk quota exceeded/iu.test(lines.join("\n")))
+    throw diskFull(`The disk was full before the root file system was ${done}.`, { exitCode });
+  const last = (lines.at(-1) ?? "").slice(0, 300);
+  throw new StepFailure(code, `${program} ended with exit code ${exitCode}: ${last}`, { exitCode, hint });
+}
+
 /** A failure of one code, with the tool's words for message. */
 export function failWith(code: FailureCode, hint: string): (error: DomainError) => StepFailure {
   return (error) => new StepFailure(code, error.message, { hint, cause: error });

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { StepFailure, type StepContext, type StepFunction } from "../step.ts";
-import { LOG_HINT, diskFull, failWith, left, orFail, toolMissing } from "./failing.ts";
+import type { StepContext, StepFunction } from "../step.ts";
+import { LOG_HINT, diskFull, expectSquashfsDone, failWith, left, orFail, toolMissing } from "./failing.ts";
 import { percentReporter } from "./percent.ts";
 
 function mebibytes(bytes: number): string {
@@ -39,24 +39,16 @@ export const packRootfs: StepFunction<"pack-rootfs"> = async (context, { options
     onPercent: (percent) => report(percent, 100),
     signal,
   });
-  const { exitCode, lines } = await orFail(packing, (error) =>
+  const end = await orFail(packing, (error) =>
     error.code === "not-found"
       ? toolMissing(error.message, "squashfs-tools", error)
       : failWith("packing_failed", LOG_HINT)(error),
   );
-  if (exitCode !== 0) {
-    const text = lines.join("\n");
-    const last = lines.at(-1) ?? "";
-    if (/No space left on device|Disk quota exceeded/iu.test(text))
-      throw diskFull("The disk was full before the root file system was packed.", { exitCode });
-    throw new StepFailure(
-      "packing_failed",
-      `mksquashfs ended with exit code ${exitCode}: ${last.slice(0, 300)}`,
-      {
-        exitCode,
-        hint: LOG_HINT,
-      },
-    );
-  }
+  expectSquashfsDone(end, {
+    program: "mksquashfs",
+    done: "packed",
+    code: "packing_failed",
+    hint: LOG_HINT,
+  });
   state.rootfs = file;
 };

@@ -1,7 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { StepFailure, type StepFunction } from "../step.ts";
-import { diskFull, failWith, left, orFail } from "./failing.ts";
+import type { StepFunction } from "../step.ts";
+import { expectSquashfsDone, failWith, left, orFail } from "./failing.ts";
 import { percentReporter } from "./percent.ts";
 
 const HINT = "The image's rootfs must be a whole squashfs: build the image again, or upload it anew.";
@@ -23,16 +23,12 @@ export const unpackRootfs: StepFunction<"unpack-rootfs"> = async (context) => {
     onPercent: (percent) => report(percent, 100),
     signal,
   });
-  const { exitCode, lines } = await orFail(unpacking, failWith("unpacking_failed", HINT));
-  if (exitCode !== 0) {
-    if (/No space left on device|Disk quota exceeded/iu.test(lines.join("\n")))
-      throw diskFull("The disk was full before the root file system was unpacked.", { exitCode });
-    const last = (lines.at(-1) ?? "").slice(0, 300);
-    throw new StepFailure("unpacking_failed", `unsquashfs ended with exit code ${exitCode}: ${last}`, {
-      exitCode,
-      hint: HINT,
-    });
-  }
+  expectSquashfsDone(await orFail(unpacking, failWith("unpacking_failed", HINT)), {
+    program: "unsquashfs",
+    done: "unpacked",
+    code: "unpacking_failed",
+    hint: HINT,
+  });
   // the disk has to hold the changed image, too
   await rm(file);
   state.imageRoot = imageRoot;
