@@ -26,19 +26,24 @@ async function restart(partial: Partial): Promise<void> {
 }
 
 async function append(partial: Partial, chunk: Uint8Array): Promise<void> {
+  const writing = writeAll(partial, chunk);
+  // While the disk has its part of the work. A write that fails ends the download, digests and all.
+  partial.md5.update(chunk);
+  partial.sha256.update(chunk);
+  await writing;
+  partial.size += chunk.length;
+}
+
+async function writeAll({ file, size }: Partial, chunk: Uint8Array): Promise<void> {
   try {
-    let written = 0;
-    while (written < chunk.length) {
+    for (let written = 0; written < chunk.length;) {
       const rest = chunk.subarray(written);
-      const { bytesWritten } = await partial.file.write(rest, 0, rest.length, partial.size + written);
+      const { bytesWritten } = await file.write(rest, 0, rest.length, size + written);
       written += bytesWritten;
     }
   } catch (error) {
     throw new Final(fileError(error, "storing what is fetched"));
   }
-  partial.size += chunk.length;
-  partial.md5.update(chunk);
-  partial.sha256.update(chunk);
 }
 
 /** Makes the file end where the answer begins. */
