@@ -15,6 +15,7 @@ export default defineConfig({
       project("house", ["test/*.test.ts"], { testTimeout: 60_000 }),
       project("crash", ["test/crash/**/*.test.ts"], { testTimeout: 120_000 }),
       project("infra", ["test/infra/**/*.test.ts"], { testTimeout: 60_000 }),
+      project("localstack", ["test/localstack/**/*.test.ts"], { testTimeout: 120_000 }),
       project("long", ["test/long/**/*.test.ts"], { testTimeout: 3_600_000 }),
       project("build", ["test/build/**/*.test.ts"], { testTimeout: 1_800_000 }),
     ],
