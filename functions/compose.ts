@@ -11,6 +11,7 @@ import { createSqliteRecords } from "../adapters/records/sqlite.ts";
 import { createHmacSigner } from "../adapters/signer/hmac.ts";
 import { loadOrCreateSecret } from "../adapters/signer/secret-file.ts";
 import { auditObjects, type Drift } from "../core/artifacts/audit.ts";
+import { DomainError } from "../core/errors.ts";
 import { createIms, type Ims } from "../core/ims.ts";
 import { createTokens, type TokenPorts, type Tokens } from "../core/auth/tokens.ts";
 import type { Ports } from "../core/ports/index.ts";
@@ -146,7 +147,9 @@ export async function audit(config: Config): Promise<Drift> {
   }
 }
 
-function recordsFile({ data }: Config): string {
+function recordsFile({ data, records, artifacts, jobLogs }: Config): string {
+  if (records.kind !== "sqlite" || artifacts.kind !== "files" || jobLogs.kind !== "files")
+    throw new DomainError("invalid", "DynamoDB and S3 cannot be used yet.");
   return path.join(data, "records.sqlite");
 }
 

@@ -4,9 +4,28 @@ import { ARCHS } from "../core/arch.ts";
 import { SQUASHFS_COMPRESSIONS } from "../core/jobs/plan.ts";
 import { LIMITED_PHASES } from "../core/jobs/status.ts";
 import type { Settings } from "../core/settings.ts";
+import {
+  readStorage,
+  storageContradictions,
+  type StorageConfig,
+  STORAGE_VARIABLES,
+} from "./config/storage.ts";
+import {
+  ANYWHERE,
+  bucket,
+  bucketList,
+  headerName,
+  numbersByName,
+  portRange,
+  shellHost,
+  text,
+  url,
+  wholeNumber,
+  words,
+} from "./config/values.ts";
 
 /** What the service reads from its environment. This file is its only reader. */
-export interface Config {
+export interface Config extends StorageConfig {
   readonly host: string;
   readonly port: number;
   /** Folder of everything that is stored locally. */
@@ -33,90 +52,9 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-const wholeNumber = (min: number, max: number) =>
-  v.pipe(
-    v.string(),
-    v.regex(/^\d{1,15}$/u, "is not a whole number"),
-    v.transform(Number),
-    v.minValue(min, `is less than ${min}`),
-    v.maxValue(max, `is more than ${max}`),
-  );
-
-const bucket = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/u, "is not a bucket name"));
-/** Separated by commas. */
-const bucketList = v.pipe(
-  v.string(),
-  v.transform((names) =>
-    names
-      .split(",")
-      .map((name) => name.trim())
-      .filter((name) => name !== ""),
-  ),
-  v.everyItem((name) => v.is(bucket, name), "is not a list of bucket names"),
-);
-const text = v.pipe(v.string(), v.minLength(1, "is empty"));
-const url = v.pipe(
-  v.string(),
-  v.url("is not a URL"),
-  v.regex(/^https?:\/\/.*[^/]$/u, "is not an http URL without a slash at the end"),
-);
-const headerName = v.pipe(
-  v.string(),
-  v.toLowerCase(),
-  v.regex(/^[a-z0-9-]+$/u, "is not the name of a header"),
-);
-const words = <const W extends readonly [string, ...string[]]>(all: W) =>
-  v.picklist(all, `is none of ${all.join(", ")}`);
-
-/** `name=number,...`: each name at most once; those that are not named keep what they have. */
-const numbersByName = <const Name extends string>(names: readonly Name[], min: number, max: number) =>
-  v.pipe(
-    v.string(),
-    v.rawTransform<string, Partial<Record<Name, number>>>(({ dataset, addIssue, NEVER }) => {
-      const numbers: Partial<Record<Name, number>> = {};
-      for (const entry of dataset.value.split(",").map((part) => part.trim())) {
-        if (entry === "") continue;
-        const [word, digits, ...rest] = entry.split("=");
-        const name = names.find((known) => known === word);
-        const number = v.safeParse(wholeNumber(min, max), digits);
-        if (name === undefined || !number.success || rest.length > 0 || numbers[name] !== undefined) {
-          addIssue({
-            message: `is no list such as ${names[0]}=${min + 1}, with ${names.join(", ")} and ${min} to ${max}`,
-          });
-          return NEVER;
-        }
-        numbers[name] = number.output;
-      }
-      return numbers;
-    }),
-  );
-
-/** `first-last`, both included. */
-const portRange = v.pipe(
-  v.string(),
-  v.regex(/^\d{1,5}-\d{1,5}$/u, "is no range of ports such as 30000-32767"),
-  v.transform((range) => {
-    const [first = 0, last = 0] = range.split("-").map(Number);
-    return { first, last };
-  }),
-  v.check(
-    ({ first, last }) => first >= 1 && first <= last && last <= 65_535,
-    "is no range of ports such as 30000-32767",
-  ),
-);
-
-/** Addresses that mean every one of a machine's. */
-const ANYWHERE = /^(?:0\.0\.0\.0|\[?::\]?|\*)$/u;
-const shellHost = v.pipe(
-  text,
-  v.regex(/^[\w.:-]{1,253}$/u, "is no name or address of a machine"),
-  v.check(
-    (host) => !ANYWHERE.test(host),
-    "is no address that a client could connect to; name one of this machine's",
-  ),
-);
-
 const LONGEST_PHASE = 30 * 86_400;
+/** AWS's signatures are good for a week at most. */
+const LONGEST_URL_SECONDS = 7 * 86_400;
 
 const Environment = v.object({
   IMS_HOST: v.optional(text, "127.0.0.1"),
@@ -132,8 +70,7 @@ const Environment = v.object({
   IMS_OIDC_ROLES_CLAIM: v.optional(text, "roles"),
   IMS_OIDC_ADMIN_ROLE: v.optional(text, "ims-admin"),
   IMS_OIDC_READER_ROLE: v.optional(text, "ims-reader"),
-  IMS_RECORDS: v.optional(words(["sqlite"]), "sqlite"),
-  IMS_ARTIFACTS: v.optional(words(["files"]), "files"),
+  ...STORAGE_VARIABLES,
   IMS_JOBS: v.optional(words(["local"]), "local"),
   IMS_AGENT_URL: v.optional(url),
   IMS_LOG_LEVEL: v.optional(words(["info", "warn", "error"]), "info"),
@@ -166,6 +103,7 @@ const Environment = v.object({
   IMS_SQUASHFS_LEVEL: v.optional(wholeNumber(1, 22)),
   IMS_SQUASHFS_PROCESSORS: v.optional(wholeNumber(1, 4096)),
   S3_IMS_BUCKET: v.optional(bucket, "ims"),
+  S3_URL_EXPIRATION: v.optional(wholeNumber(60, LONGEST_URL_SECONDS), "7200"),
   S3_BOOT_IMAGES_BUCKET: v.optional(bucket, "boot-images"),
   IMS_LINK_BUCKETS: v.optional(bucketList, ""),
   DEFAULT_IMS_IMAGE_SIZE: v.optional(wholeNumber(1, 1_000_000), "60"),
@@ -205,7 +143,6 @@ const AgentEnvironment = v.pipe(
 );
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/u;
-const SIGNED_URL_SECONDS = 7200;
 /** The tool's own default, 15, takes thirty times as long for images that are an eighth smaller. */
 const ZSTD_LEVEL = 3;
 const RECIPE_ENTRIES = 100_000;
@@ -255,7 +192,7 @@ function contradictions(environment: Variables): string[] {
   if (identity.success && identity.output.IMS_AUTH === "oidc")
     for (const name of ["IMS_OIDC_ISSUER", "IMS_OIDC_AUDIENCE", "IMS_OIDC_JWKS_URI"] as const)
       if (environment[name] === undefined) problems.push(`${name} is needed with IMS_AUTH=oidc`);
-  return problems;
+  return [...problems, ...storageContradictions(environment)];
 }
 
 function authConfig(env: Environment): AuthConfig {
@@ -300,6 +237,7 @@ function toConfig(env: Environment, arch: string): Config {
     agentUrl: env.IMS_AGENT_URL,
     auth: authConfig(env),
     logLevel: env.IMS_LOG_LEVEL,
+    ...readStorage(env),
     agentEnv: v.parse(AgentEnvironment, env),
     settings: {
       buckets: { recipes: env.S3_IMS_BUCKET, images: env.S3_BOOT_IMAGES_BUCKET },
@@ -357,7 +295,7 @@ function jobSettings(env: Environment, arch: string): Settings["jobs"] {
       ...(env.IMS_SQUASHFS_PROCESSORS === undefined ? {} : { processors: env.IMS_SQUASHFS_PROCESSORS }),
     },
     limited: env.IMS_JOB_LIMITS === "on",
-    signedUrlSeconds: SIGNED_URL_SECONDS,
+    signedUrlSeconds: env.S3_URL_EXPIRATION,
     defaults: {
       buildEnvSize: env.DEFAULT_IMS_IMAGE_SIZE,
       jobMemSize: env.DEFAULT_IMS_JOB_MEM_SIZE,

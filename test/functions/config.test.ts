@@ -140,4 +140,111 @@ describe("the configuration", () => {
     const { agentEnv } = readConfig({ IMS_KIWI: "/opt/kiwi-ng", IMS_TOKEN: "secret" }, "arm64");
     expect(agentEnv).toEqual({ IMS_KIWI: "/opt/kiwi-ng" });
   });
+
+  describe("of storage", () => {
+    const storage = (variables: Record<string, string>) => {
+      const { records, artifacts, jobLogs, createStorage } = readConfig(variables, "x64");
+      return { records, artifacts, jobLogs, createStorage };
+    };
+
+    it("is local without a word", () => {
+      expect(storage({})).toMatchObject({
+        records: { kind: "sqlite" },
+        artifacts: { kind: "files" },
+        jobLogs: { kind: "files" },
+      });
+    });
+
+    it("takes DynamoDB and S3 of AWS, with what the SDK finds to show who asks, and makes nothing there", () => {
+      const aws = { region: "eu-central-1" };
+      expect(
+        storage({
+          IMS_RECORDS: "dynamodb",
+          IMS_ARTIFACTS: "s3",
+          AWS_REGION: "eu-central-1",
+          DYNAMODB_TABLE: "mine",
+        }),
+      ).toEqual({
+        records: { kind: "dynamodb", aws, table: "mine" },
+        artifacts: { kind: "s3", aws: { ...aws, forcePathStyle: false } },
+        jobLogs: { kind: "s3", aws: { ...aws, forcePathStyle: false }, bucket: "ims-logs" },
+        createStorage: false,
+      });
+    });
+
+    it("takes the names of the original for a store on the site, and keeps logs where objects are", () => {
+      const aws = {
+        region: "us-east-1",
+        endpoint: "https://rgw.example",
+        caFile: "/etc/ssl/site.pem",
+        credentials: { accessKeyId: "who", secretAccessKey: "secret" },
+        forcePathStyle: true,
+      };
+      const variables = {
+        IMS_ARTIFACTS: "s3",
+        S3_ENDPOINT: "https://rgw.example",
+        S3_ACCESS_KEY: "who",
+        S3_SECRET_KEY: "secret",
+        S3_SSL_VALIDATE: "/etc/ssl/site.pem",
+        S3_LOGS_BUCKET: "logs",
+        S3_URL_EXPIRATION: "60",
+      };
+      expect(storage(variables)).toEqual({
+        records: { kind: "sqlite" },
+        artifacts: { kind: "s3", aws },
+        jobLogs: { kind: "s3", aws, bucket: "logs" },
+        createStorage: true,
+      });
+      expect(storage({ ...variables, IMS_JOB_LOGS: "files" }).jobLogs).toEqual({ kind: "files" });
+      expect(storage({ ...variables, IMS_CREATE_STORAGE: "no" }).createStorage).toBe(false);
+      expect(readConfig(variables, "x64").settings.jobs.signedUrlSeconds).toBe(60);
+    });
+
+    it("takes one endpoint for both, unless one has its own", () => {
+      const both = {
+        IMS_RECORDS: "dynamodb",
+        IMS_ARTIFACTS: "s3",
+        AWS_ENDPOINT_URL: "http://127.0.0.1:4566",
+      };
+      expect(storage(both)).toMatchObject({
+        records: { aws: { endpoint: "http://127.0.0.1:4566" }, table: "ims" },
+        artifacts: { aws: { endpoint: "http://127.0.0.1:4566", forcePathStyle: true } },
+        createStorage: true,
+      });
+      expect(storage({ ...both, DYNAMODB_ENDPOINT: "http://127.0.0.1:8000" })).toMatchObject({
+        records: { aws: { endpoint: "http://127.0.0.1:8000" } },
+        artifacts: { aws: { endpoint: "http://127.0.0.1:4566" } },
+      });
+    });
+
+    it("names what is missing, all of it, and no secret", () => {
+      const wrong = {
+        IMS_RECORDS: "dynamodb",
+        IMS_JOB_LOGS: "s3",
+        S3_SECRET_KEY: "hunter2",
+        IMS_PORT: "none",
+      };
+      let message = "";
+      try {
+        readConfig(wrong, "x64");
+      } catch (error) {
+        message = String(error);
+      }
+      expect(message).toMatch(
+        /IMS_PORT is not[\s\S]*AWS_REGION is needed with IMS_RECORDS=dynamodb[\s\S]*AWS_REGION or S3_REGION[\s\S]*S3_ACCESS_KEY and S3_SECRET_KEY/u,
+      );
+      expect(message).not.toContain("hunter2");
+    });
+
+    it("does not switch off the check of certificates, which means nothing without TLS", () => {
+      const unchecked = { IMS_ARTIFACTS: "s3", S3_SSL_VALIDATE: "False" };
+      expect(storage({ ...unchecked, S3_ENDPOINT: "http://rgw.example" }).artifacts).toEqual({
+        kind: "s3",
+        aws: { region: "us-east-1", endpoint: "http://rgw.example", forcePathStyle: true },
+      });
+      expect(() => storage({ ...unchecked, S3_ENDPOINT: "https://rgw.example" })).toThrow(
+        /S3_SSL_VALIDATE cannot switch off .* PEM file/u,
+      );
+    });
+  });
 });
