@@ -1,5 +1,5 @@
-/** What a machine needs for a purpose: building images of kiwi-ng recipes or of packer ones, customizing, booting, testing them, or fuzzing the API. */
-export const PURPOSES = ["build", "packer", "shell", "boot", "test", "fuzz"] as const;
+/** What a machine needs for a purpose: building images of kiwi-ng recipes or of packer ones, customizing, booting, testing them, fuzzing the API, or LocalStack without Docker. */
+export const PURPOSES = ["build", "packer", "shell", "boot", "test", "fuzz", "localstack"] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 /** Families of distributions, by their package manager. */
@@ -54,11 +54,16 @@ const TEST: readonly Tool[] = [
 ];
 
 /** Debian's Python comes without what makes environments. */
-const FUZZ: readonly Tool[] = [
-  {
-    need: { pythonModule: "ensurepip" },
-    packages: { apt: "python3-venv", dnf: "python3", zypper: "python3" },
-  },
+const PYTHON_ENVIRONMENTS: Tool = {
+  need: { pythonModule: "ensurepip" },
+  packages: { apt: "python3-venv", dnf: "python3", zypper: "python3" },
+};
+
+/** Java from 17 on. */
+const LOCALSTACK: readonly Tool[] = [
+  PYTHON_ENVIRONMENTS,
+  program("java", "default-jre-headless", "java-21-openjdk-headless", "java-21-openjdk-headless"),
+  program("mvn", "maven", "maven", "maven"),
 ];
 
 /** Every tool for these purposes on a machine of this kind (as `process.arch` has it). */
@@ -70,7 +75,8 @@ export function toolsFor(purposes: readonly Purpose[], arch: string): readonly T
     shell: SHELL,
     boot: boot === undefined ? [] : [boot],
     test: TEST,
-    fuzz: FUZZ,
+    fuzz: [PYTHON_ENVIRONMENTS],
+    localstack: LOCALSTACK,
   };
   return purposes.flatMap((purpose) => byPurpose[purpose]);
 }
