@@ -16,10 +16,15 @@ export function encodeCursor(bounds: Required<PageBounds>): string {
 
 /** @throws `bad-request` for a cursor that no page named, or a limit that is not a whole number from 1. */
 export function pageBounds(page: PageRequest): PageBounds {
-  if (page.limit !== undefined && !(Number.isSafeInteger(page.limit) && page.limit > 0)) {
+  refuseOddLimit(page);
+  return page.after === undefined ? { after: 0 } : decodeCursor(page.after);
+}
+
+/** @throws `bad-request` for a limit that is not a whole number from 1 */
+export function refuseOddLimit({ limit }: PageRequest): void {
+  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit > 0)) {
     throw new DomainError("bad-request", "The limit of a page is a whole number from 1.");
   }
-  return page.after === undefined ? { after: 0 } : decodeCursor(page.after);
 }
 
 function decodeCursor(cursor: string): PageBounds {

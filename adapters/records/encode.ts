@@ -4,15 +4,15 @@ import { parseRecord, type RecordKind, type RecordValue } from "../../core/recor
 
 /** A change as stores keep it: the value as JSON text. Plain data, so that it can be sent to another thread. */
 export type EncodedChange =
-  | { readonly op: "insert"; readonly kind: string; readonly id: string; readonly text: string }
+  | { readonly op: "insert"; readonly kind: RecordKind; readonly id: string; readonly text: string }
   | {
       readonly op: "replace";
-      readonly kind: string;
+      readonly kind: RecordKind;
       readonly id: string;
       readonly version: number;
       readonly text: string;
     }
-  | { readonly op: "remove"; readonly kind: string; readonly id: string; readonly version: number };
+  | { readonly op: "remove"; readonly kind: RecordKind; readonly id: string; readonly version: number };
 
 export type EncodedCommit = readonly EncodedChange[];
 

@@ -37,7 +37,7 @@ export type Change = { [K in RecordKind]: ChangeOf<K> }[RecordKind];
 /**
  * Where records live. What an answer says is durable: it survives kill -9 and loss of power.
  *
- * Errors: `lost-race` (only from `commit`), `unavailable` (the store cannot be reached, is broken, or closed),
+ * Errors: `lost-race` (only from `commit`; so are `invalid`, `too-large` and `conflict`), `unavailable` (the store cannot be reached, is broken, or closed),
  * `storage-full`.
  */
 export interface Records {
@@ -54,13 +54,20 @@ export interface Records {
   /** The value of a record as JSON: what `get` answers of it, for callers that pass it on as it is. */
   getJson<K extends RecordKind>(kind: K, id: string): Promise<Json<RecordValue<K>> | undefined>;
 
-  /** The values of all records of one kind as a JSON array: what `list` answers of them, as of one moment. */
+  /**
+   * The values of all records of one kind as a JSON array: what `list` answers of them over all its pages. Of the
+   * replacements that one commit makes it shows all or none.
+   */
   listJson<K extends RecordKind>(kind: K): Promise<Json<RecordValue<K>[]>>;
 
   /**
    * Applies all changes, or none: `lost-race` when any of them finds another version than it names (or, for an insert,
    * a record that exists; for the others, none). Two changes of one record in one commit are refused as `invalid`.
    * Resolves when the changes are durable. An empty list does nothing.
+   *
+   * A store may apply more than 100 changes, or values of more than 3 MB together, in several such steps, in the order
+   * given, each record's change whole. Should a later step lose a race, the earlier ones stay and it is `conflict`; after
+   * that or a crash the same commit goes on where it ended. `too-large`: a single value that no step can hold.
    */
   commit(changes: readonly Change[]): Promise<void>;
 
