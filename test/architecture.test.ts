@@ -26,7 +26,7 @@ const broken = (where: (file: string) => boolean, allowed: (target: string) => b
     .filter(({ file, target }) => where(file) && !allowed(target))
     .map(({ file, target }) => `${file} imports ${target}`);
 
-const COMPOSERS = /^functions\/(?:compose\.ts|runtime\/.*|agent\/main\.ts|cli\/main\.ts)$/u;
+const COMPOSERS = /^functions\/(?:compose\.ts|compose\/.*|runtime\/.*|agent\/main\.ts|cli\/main\.ts)$/u;
 
 describe("the architecture", () => {
   it("has sources to look at", () => {

@@ -1,0 +1,55 @@
+import path from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { createLocalRunner } from "../../adapters/job-runner/local/runner.ts";
+import type { JobRunner } from "../../core/ports/job-runner.ts";
+import type { Config } from "../config.ts";
+
+export interface RunnerSurroundings {
+  readonly serviceUrl: () => string;
+  readonly agentEnv: Readonly<Record<string, string>>;
+  /** What this machine cannot keep apart. */
+  readonly onLack: (lack: string) => void;
+}
+
+/** Jobs as processes of this machine. */
+export function openRunner(config: Config, surroundings: RunnerSurroundings): JobRunner {
+  const { serviceUrl, agentEnv, onLack } = surroundings;
+  return createLocalRunner({
+    workRoot: path.join(config.data, "work"),
+    serviceUrl,
+    agentCommand: [process.execPath, agentProgram()],
+    agentEnv: { ...authorityOf(config), ...agentEnv },
+    hidden: [config.data, config.secretFile, ...credentials(agentEnv["HOME"])],
+    needed: programFiles(),
+    onLack,
+  });
+}
+
+/** Agents fetch from S3 by signed URLs, and must trust whom the service trusts. */
+function authorityOf({ artifacts }: Config): Record<string, string> {
+  if (artifacts.kind !== "s3" || artifacts.aws.caFile === undefined) return {};
+  return { NODE_EXTRA_CA_CERTS: path.resolve(artifacts.aws.caFile) };
+}
+
+/** In source in a folder beside this one; in a bundle beside the server. */
+function agentProgram(): string {
+  const { url } = import.meta;
+  return fileURLToPath(new URL(url.endsWith(".ts") ? "../agent/main.ts" : "agent.mjs", url));
+}
+
+/** The agent's program, in case it lies in the data folder. */
+function programFiles(): readonly string[] {
+  const here = path.dirname(fileURLToPath(import.meta.url));
+  if (!import.meta.url.endsWith(".ts")) return [process.execPath, here];
+  const root = path.join(here, "../..");
+  const parts = ["package.json", "node_modules", "core", "adapters", "functions"];
+  return [process.execPath, ...parts.map((part) => path.join(root, part))];
+}
+
+/** Where tools keep what opens other doors for the service's user. */
+function credentials(home: string | undefined): readonly string[] {
+  if (home === undefined) return [];
+  const names = [".ssh", ".aws", ".azure", ".kube", ".docker", ".netrc", ".config/gcloud"];
+  return names.map((name) => path.join(home, name));
+}

@@ -1,0 +1,69 @@
+import path from "node:path";
+import { createFileArtifacts } from "../../adapters/artifacts/files/artifacts.ts";
+import { sweepFileArtifacts } from "../../adapters/artifacts/files/sweep.ts";
+import { createFileJobLogs } from "../../adapters/job-logs/files.ts";
+import { createSqliteRecords } from "../../adapters/records/sqlite.ts";
+import { createHmacSigner } from "../../adapters/signer/hmac.ts";
+import { loadOrCreateSecret } from "../../adapters/signer/secret-file.ts";
+import { DomainError } from "../../core/errors.ts";
+import type { Artifacts } from "../../core/ports/artifacts.ts";
+import type { Clock } from "../../core/ports/clock.ts";
+import type { JobLogs } from "../../core/ports/job-logs.ts";
+import type { Records } from "../../core/ports/records.ts";
+import type { SignedUrlVerifier } from "../../core/ports/signed-urls.ts";
+import type { Signer } from "../../core/ports/signer.ts";
+import type { Config } from "../config.ts";
+
+/** Objects, and what goes with where they are. */
+export interface ArtifactStore {
+  readonly artifacts: Artifacts;
+  /** For the URLs that this service serves itself. */
+  readonly signedUrls: SignedUrlVerifier;
+  /** Removes what uploads left behind that were broken off. */
+  readonly sweep: () => Promise<unknown>;
+}
+
+export interface StoreOptions {
+  readonly signer: Signer;
+  readonly clock: Clock;
+  /** Where clients reach the service; asked when a URL is signed. */
+  readonly publicUrl: () => string;
+}
+
+export async function openSigner({ secretFile }: Config): Promise<Signer> {
+  return createHmacSigner(await loadOrCreateSecret(secretFile));
+}
+
+/** Opens the records that the configuration names. */
+export async function openRecords({ records, data }: Config): Promise<Records> {
+  switch (records.kind) {
+    case "sqlite":
+      return await createSqliteRecords({ path: path.join(data, "records.sqlite") });
+    case "dynamodb":
+      throw new DomainError("invalid", "DynamoDB cannot be used yet.");
+  }
+}
+
+export async function openArtifacts(config: Config, options: StoreOptions): Promise<ArtifactStore> {
+  switch (config.artifacts.kind) {
+    case "files":
+      return fileStore(path.join(config.data, "artifacts"), options);
+    case "s3":
+      throw new DomainError("invalid", "S3 cannot be used yet.");
+  }
+}
+
+function fileStore(root: string, { signer, clock, publicUrl }: StoreOptions): ArtifactStore {
+  const artifacts = createFileArtifacts({ root, signer, publicUrl, clock });
+  return { artifacts, signedUrls: artifacts, sweep: () => sweepFileArtifacts({ root, clock }) };
+}
+
+export async function openJobLogs({ jobLogs, data }: Config, records: Records): Promise<JobLogs> {
+  switch (jobLogs.kind) {
+    case "files":
+      return createFileJobLogs({ root: path.join(data, "logs") });
+    case "s3":
+      void records;
+      throw new DomainError("invalid", "S3 cannot be used yet.");
+  }
+}
