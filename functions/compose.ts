@@ -7,7 +7,7 @@ import type { Ports } from "../core/ports/index.ts";
 import type { Telemetry } from "../core/ports/telemetry.ts";
 import { openRunner } from "./compose/runner.ts";
 import { openAuthenticator } from "./compose/authenticator.ts";
-import { openArtifacts, openJobLogs, openRecords, openSigner } from "./compose/stores.ts";
+import { openArtifacts, openJobLogs, openRecords, openSigner, prepareStorage } from "./compose/stores.ts";
 import type { Config } from "./config.ts";
 import type { ServeOptions } from "./http/serve.ts";
 
@@ -33,11 +33,12 @@ export interface Surroundings {
   readonly agentEnv: Readonly<Record<string, string>>;
 }
 
-/** The single place where ports meet their adapters. */
+/** The single place where ports meet their adapters. @throws naming each table and bucket that is missing */
 export async function compose(config: Config, surroundings: Surroundings): Promise<Composition> {
   const { telemetry, serviceUrl, agentEnv, version } = surroundings;
   const clock = createSystemClock();
   const ids = createSystemIds();
+  await prepareStorage(config);
   const signer = await openSigner(config);
   const records = await openRecords(config);
   const store = await openArtifacts(config, { signer, publicUrl: serviceUrl, clock });
@@ -66,13 +67,14 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
 
 /** The tokens of a store, for a program that is not the service itself. */
 export async function openTokens(config: Config): Promise<{ tokens: Tokens; close: () => Promise<void> }> {
+  await prepareStorage(config);
   const signer = await openSigner(config);
   const records = await openRecords(config);
   const tokens = createTokens({ records, signer, ids: createSystemIds(), clock: createSystemClock() });
   return { tokens, close: () => records.close() };
 }
 
-/** The drift of a store, for a program that is not the service itself; also while the service runs. */
+/** The drift of a store, for a program that is not the service itself; also while the service runs. Makes no storage. */
 export async function audit(config: Config): Promise<Drift> {
   const signer = await openSigner(config);
   const records = await openRecords(config);

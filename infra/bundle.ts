@@ -1,4 +1,4 @@
-// Bundles what runs on Node into dist/, one file a program: node infra/run.mjs infra/bundle.ts [folder]
+// Bundles what runs on Node into dist/, one file a program and some that they share: node infra/run.mjs infra/bundle.ts [folder]
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -13,7 +13,7 @@ const PROGRAMS = {
   "md5-thread": "adapters/artifacts/files/md5-thread.ts",
 };
 
-/** Bundles into this folder. Files are `.mjs`, ES modules for Node 24. */
+/** Bundles into this folder, which is to be empty. Files are `.mjs`, ES modules for Node 24. */
 export async function bundle(folder: string): Promise<void> {
   await build({
     absWorkingDir: root,
@@ -21,6 +21,8 @@ export async function bundle(folder: string): Promise<void> {
     outdir: folder,
     outExtension: { ".js": ".mjs" },
     bundle: true,
+    // What is imported late is a file of its own: who stores locally parses nothing of the AWS SDK.
+    splitting: true,
     minify: true,
     sourcemap: true,
     format: "esm",

@@ -30,6 +30,33 @@ export interface StoreOptions {
   readonly publicUrl: () => string;
 }
 
+/**
+ * Sees to it that table and buckets are there, and makes those that are missing where it may.
+ * @throws naming everything that is missing
+ */
+export async function prepareStorage(config: Config): Promise<void> {
+  const outcomes = await Promise.allSettled([prepareTable(config), prepareBuckets(config)]);
+  const problems = outcomes.flatMap((outcome): unknown[] =>
+    outcome.status === "rejected" ? [outcome.reason] : [],
+  );
+  const unknown = problems.find((problem) => !(problem instanceof DomainError));
+  if (unknown !== undefined) throw unknown;
+  const messages = problems.map((problem) => (problem instanceof DomainError ? problem.message : ""));
+  if (messages.length > 0) throw new DomainError("unavailable", messages.join("\n"), { cause: problems[0] });
+}
+
+async function prepareTable({ records, createStorage }: Config): Promise<void> {
+  if (records.kind !== "dynamodb") return;
+  const { ensureTable } = await import("../../adapters/records/dynamodb/table.ts");
+  await ensureTable({ ...records, create: createStorage });
+}
+
+async function prepareBuckets({ artifacts, jobLogs, settings, createStorage }: Config): Promise<void> {
+  if (artifacts.kind !== "s3" && jobLogs.kind !== "s3") return;
+  void settings;
+  void createStorage;
+}
+
 export async function openSigner({ secretFile }: Config): Promise<Signer> {
   return createHmacSigner(await loadOrCreateSecret(secretFile));
 }
@@ -39,8 +66,10 @@ export async function openRecords({ records, data }: Config): Promise<Records> {
   switch (records.kind) {
     case "sqlite":
       return await createSqliteRecords({ path: path.join(data, "records.sqlite") });
-    case "dynamodb":
-      throw new DomainError("invalid", "DynamoDB cannot be used yet.");
+    case "dynamodb": {
+      const { createDynamoRecords } = await import("../../adapters/records/dynamodb/dynamodb.ts");
+      return await createDynamoRecords(records);
+    }
   }
 }
 

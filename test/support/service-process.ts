@@ -99,7 +99,9 @@ export async function startService(env: Record<string, string> = {}) {
     });
     child.stdout?.on("data", (chunk) => (output += String(chunk)));
     child.stderr?.on("data", (chunk) => (output += String(chunk)));
+    const starting = child;
     await until("the service answers", async () => {
+      if (starting.exitCode !== null) throw new Error(`It ended with exit code ${starting.exitCode}.`);
       const alive = await fetch(`${url}/healthz/ready`).catch(() => undefined);
       return alive?.ok === true ? true : undefined;
     }).catch((error: unknown) => {
