@@ -44,7 +44,8 @@ export function awsFailure(error: unknown): AwsFailure | undefined {
   const parsed = v.safeParse(Failure, error);
   if (!parsed.success) return undefined;
   const { name, code, $metadata } = parsed.output;
-  const status = $metadata?.httpStatusCode;
+  // An answer that was cut has a status and a code of Node's. What it would have said nobody knows.
+  const status = code === undefined ? $metadata?.httpStatusCode : undefined;
   if ($metadata === undefined && code === undefined && name !== "TimeoutError") return undefined;
   return { name: name === "Error" ? (code ?? name) : name, status };
 }

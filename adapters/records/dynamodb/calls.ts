@@ -16,19 +16,24 @@ export type Calls = <T>(send: (signal: AbortSignal) => Promise<T>) => Promise<T>
 export function createCalls(table: string, patienceMs: number): Calls {
   return async (send) => {
     const deadline = performance.now() + patienceMs;
+    let before: unknown;
     for (let longest = FIRST_PAUSE_MS; ; longest = Math.min(longest * 2, LONGEST_PAUSE_MS)) {
-      const left = deadline - performance.now();
       try {
-        return await send(AbortSignal.timeout(Math.max(1, Math.ceil(left))));
+        return await send(AbortSignal.timeout(Math.max(1, Math.ceil(deadline - performance.now()))));
       } catch (error) {
+        // That time was up says less than what went wrong before.
+        const telling = isAbort(error) ? (before ?? error) : error;
         // Full jitter: callers that failed together do not come back together.
         const pause = Math.random() * longest;
-        if (!passes(error) || performance.now() + pause >= deadline) throw storeError(error, table);
+        if (!passes(error) || performance.now() + pause >= deadline) throw storeError(telling, table);
+        before = telling;
         await sleep(pause);
       }
     }
   };
 }
+
+const isAbort = (error: unknown) => error instanceof Error && error.name === "AbortError";
 
 const PASSING = new Set([
   "AbortError",
@@ -44,11 +49,14 @@ function passes(error: unknown): boolean {
   if (isDomainError(error) || !(error instanceof Error)) return false;
   const reasons = cancellationReasons(error);
   if (reasons !== undefined) return reasons.every(({ code }) => code === "None" || PASSING_REASONS.has(code));
-  // An answer that is cut or none of DynamoDB's (a proxy's page) cannot be parsed.
+  // What is none of DynamoDB's answers (a proxy's page) cannot be parsed.
   if (PASSING.has(error.name) || error.name === "SyntaxError") return true;
   const failure = awsFailure(error);
-  return failure !== undefined && (isThrottled(failure) || (failure.status ?? 500) >= 500);
+  return failure !== undefined && (isThrottled(failure) || !isRefusal(failure));
 }
+
+/** Anything else is no answer, or one of success that was cut. */
+const isRefusal = ({ status }: AwsFailure) => status !== undefined && status >= 400 && status < 500;
 
 /** Why each write of a transaction was not done; `None` for those that could have been. */
 export function cancellationReasons(error: Error): { code: string; item: unknown }[] | undefined {
@@ -61,19 +69,24 @@ export function cancellationReasons(error: Error): { code: string; item: unknown
   });
 }
 
+const SILENT = "it does not answer";
 const FULL = "ItemCollectionSizeLimitExceeded";
 
 function storeError(error: unknown, table: string): DomainError {
   if (isDomainError(error)) return error;
-  const codes = error instanceof Error ? cancellationReasons(error)?.map(({ code }) => code) : undefined;
-  const failure = awsFailure(error);
-  if (codes?.includes(FULL) === true || failure?.name.startsWith(FULL) === true) {
+  if (isFull(error)) {
     const message = "A partition of the record store is full: it has the 10 GB that it may have.";
     return new DomainError("storage-full", message, { cause: error });
   }
-  const reason = failure === undefined ? undefined : reasonOf(failure, table);
+  const failure = awsFailure(error);
+  const reason = isAbort(error) ? SILENT : failure && reasonOf(failure, table);
   const message = `The record store is not available${reason === undefined ? "" : `: ${reason}`}.`;
   return new DomainError("unavailable", message, { cause: error });
+}
+
+/** Only in a transaction can it come to that: nothing else adds to a partition. */
+function isFull(error: unknown): boolean {
+  return error instanceof Error && cancellationReasons(error)?.some(({ code }) => code === FULL) === true;
 }
 
 function reasonOf(failure: AwsFailure, table: string): string | undefined {
@@ -81,6 +94,6 @@ function reasonOf(failure: AwsFailure, table: string): string | undefined {
   if (isThrottled(failure)) return "it has more to do than it may";
   if (isDenied(failure)) return "it refuses this service's credentials";
   if (failure.name.startsWith("Transaction")) return "others change the same records all the time";
-  if (failure.status === undefined) return "it does not answer";
+  if (failure.status === undefined || failure.status < 400) return SILENT;
   return undefined;
 }

@@ -25,19 +25,21 @@ export interface TableConfig {
   readonly table: string;
   /** Whether a table that is missing is made. */
   readonly create: boolean;
+  /** A request that fails for a while is sent again for so many milliseconds; 10 seconds without a word. */
+  readonly patienceMs?: number;
 }
 
 /**
  * Sees to it that the table is there, is ready, and is one of this service's. Several processes may do so at once.
  * @throws `unavailable` saying what is missing or wrong, or that the store cannot be reached
  */
-export async function ensureTable({ aws, table, create }: TableConfig): Promise<void> {
+export async function ensureTable(config: TableConfig): Promise<void> {
+  const { aws, table, patienceMs = CALL_PATIENCE_MS } = config;
   const options = awsClientOptions(aws, { maxAttempts: 1, idleMilliseconds: IDLE_MS });
   const client = new DynamoDBClient(options);
-  const calls = createCalls(table, CALL_PATIENCE_MS);
+  const calls = createCalls(table, patienceMs);
   try {
-    const found =
-      (await describe(client, calls, table)) ?? (await make(client, calls, { aws, table, create }));
+    const found = (await describe(client, calls, table)) ?? (await make(client, calls, config));
     refuseOther(found, table);
     await ready(client, calls, table);
     await agreeOnLayout(client, calls, table);
