@@ -22,8 +22,13 @@ export function decodeRow<K extends RecordKind>(kind: K, row: Row): Stored<K> {
 
 /** The value that a row holds as JSON, parsed before it is believed. @throws `unavailable` as `decodeRow` does */
 export function jsonOfRow<K extends RecordKind>(kind: K, row: Row): Json<RecordValue<K>> {
-  const text = JSON.stringify(parseRecord(kind, row.id, parseJson(kind, row)));
+  const text = textOfRow(kind, row);
   return readyJson(text, tagOf(text));
+}
+
+/** The text of `jsonOfRow`, for those who put many into one. @throws `unavailable` as `decodeRow` does */
+export function textOfRow(kind: RecordKind, row: Row): string {
+  return JSON.stringify(parseRecord(kind, row.id, parseJson(kind, row)));
 }
 
 /** A name for content: as short as can be for two contents never to share one. */

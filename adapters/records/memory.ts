@@ -3,7 +3,7 @@ import { readyJson } from "../../core/json.ts";
 import type { Page, PageRequest, Records } from "../../core/ports/records.ts";
 import type { RecordKind } from "../../core/records.ts";
 import { encodeCursor, pageBounds } from "./cursor.ts";
-import { decodeRow, jsonOfRow, tagOf, type Row } from "./decode.ts";
+import { decodeRow, jsonOfRow, tagOf, textOfRow, type Row } from "./decode.ts";
 import { encodeCommit, lostRace, type EncodedChange } from "./encode.ts";
 
 interface Entry extends Row {
@@ -39,7 +39,7 @@ export function createMemoryRecords(): Records {
     },
     async listJson(kind) {
       open();
-      const all = [...(rows.get(kind)?.values() ?? [])].map((row) => jsonOfRow(kind, row).content);
+      const all = [...(rows.get(kind)?.values() ?? [])].map((row) => textOfRow(kind, row));
       const text = `[${all.join()}]`;
       return readyJson(text, tagOf(text));
     },

@@ -17,8 +17,10 @@ export interface AgentGuard {
 /** Decides whether an agent is still wanted. */
 export function createAgentGuard(records: Records): AgentGuard {
   async function current({ jobId, attempt }: AgentIdentity) {
-    const job = await records.get("job", jobId);
-    const activity = await records.get("job-activity", jobId);
+    const [job, activity] = await Promise.all([
+      records.get("job", jobId),
+      records.get("job-activity", jobId),
+    ]);
     if (job === undefined || (activity !== undefined && activity.value.attempt !== attempt)) throw gone();
     return { job, activity };
   }

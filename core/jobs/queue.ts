@@ -96,8 +96,7 @@ export async function withPlaces(
   jobs: readonly Job[],
 ): Promise<JobInQueue[]> {
   if (!jobs.some(({ status }) => status === "creating")) return [...jobs];
-  const activities = await listStored(ports.records, "job-activity");
-  const held = await heldSlots(ports);
+  const [activities, held] = await Promise.all([listStored(ports.records, "job-activity"), heldSlots(ports)]);
   const { waiting } = takeTurns(activities, held, settings, ports.runner.name, () => 0);
   return jobs.map((job) => {
     const queue = waiting.get(job.id);

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
+import { listValues } from "../../core/collection.ts";
 import { isDomainError } from "../../core/errors.ts";
 import type { Records } from "../../core/ports/records.ts";
 import type { RecordValue } from "../../core/records.ts";
@@ -95,7 +96,7 @@ describe("many records in DynamoDB, and many callers", () => {
     const records = await open(await newTable());
     const ids = Array.from({ length: 3000 }, (_, index) => `id ${index}`);
     await records.commit(ids.map((id) => insertImage(id)));
-    for (const limit of [500, 1000, 2999, 3000, undefined]) {
+    for (const limit of [500, 1000, 2999, 3000, 3001, undefined]) {
       const seen: string[] = [];
       for (let after: string | undefined; ;) {
         const page = await records.list("image", {
@@ -111,6 +112,15 @@ describe("many records in DynamoDB, and many callers", () => {
     expect((await records.list("image", { limit: 7 })).records.map(({ id }) => id)).toEqual(ids.slice(0, 7));
   });
 
+  it("have no page when there are none, whatever the limit", async () => {
+    const records = await open(await newTable());
+    expect(await records.list("image", { limit: 5 })).toEqual({ records: [] });
+    await records.commit([insertImage("a")]);
+    expect(await records.list("image", { limit: 1 })).toEqual({
+      records: [expect.objectContaining({ id: "a" })],
+    });
+  });
+
   it("are listed over several of DynamoDB's pages of 1 MB, from one partition", async () => {
     const records = await open(await newTable());
     const token = (index: number): RecordValue<"token"> => ({
@@ -122,7 +132,7 @@ describe("many records in DynamoDB, and many callers", () => {
     });
     const values = Array.from({ length: 1000 }, (_, index) => token(index));
     await records.commit(values.map((value) => ({ op: "insert", kind: "token", id: value.id, value })));
-    expect((await records.list("token")).records.map(({ value }) => value)).toEqual(values);
+    expect(await listValues(records, "token")).toEqual(values);
     expect((await records.listJson("token")).content).toBe(JSON.stringify(values));
   });
 });

@@ -1,16 +1,6 @@
 import { DomainError } from "../../../core/errors.ts";
-import type { PageRequest } from "../../../core/ports/records.ts";
-import { refuseOddLimit } from "../cursor.ts";
 import type { Span } from "./listing.ts";
 import { isPlace } from "./places.ts";
-
-const DEFAULT_LIMIT = 1000;
-
-/** @throws `bad-request` for a limit that is not a whole number from 1 */
-export function limitOf(page: PageRequest): number {
-  refuseOddLimit(page);
-  return page.limit ?? DEFAULT_LIMIT;
-}
 
 export function encodeCursor({ after, until }: Span): string {
   return Buffer.from(`${after}.${until}`).toString("base64url");

@@ -1,17 +1,19 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { DynamoDBClient, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import { DomainError } from "../../../core/errors.ts";
 import { readyJson } from "../../../core/json.ts";
 import type { Page, PageRequest, Records } from "../../../core/ports/records.ts";
 import type { RecordKind } from "../../../core/records.ts";
 import { type AwsConfig, awsClientOptions } from "../../aws/options.ts";
-import { decodeRow, jsonOfRow, tagOf } from "../decode.ts";
+import { decodeRow, jsonOfRow, type Row, tagOf, textOfRow } from "../decode.ts";
+import { refuseOddLimit } from "../cursor.ts";
 import { encodeCommit } from "../encode.ts";
 import { createCalls } from "./calls.ts";
 import { createCommitter } from "./committer.ts";
-import { decodeCursor, encodeCursor, limitOf } from "./cursor.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { writtenKey } from "./items.ts";
 import { CHECK_KEY, keyOf } from "./keys.ts";
-import { createListing, EVERYTHING, type Listing } from "./listing.ts";
+import { createListing, EVERYTHING, type Listing, type Span } from "./listing.ts";
 import { createPlaces } from "./places.ts";
 import { createReader, type Reader } from "./reader.ts";
 import { createDivided, type Store } from "./store.ts";
@@ -21,6 +23,8 @@ const PATIENCE_MS = 10_000;
 /** Whoever asks whether the store is well wants to know soon. */
 const CHECK_PATIENCE_MS = 3000;
 const IDLE_MS = 5000;
+/** So many rows of a list are parsed, in some milliseconds, before others get their turn. */
+const ROWS_AT_ONCE = 256;
 
 export interface DynamoConfig {
   readonly aws: AwsConfig;
@@ -70,7 +74,7 @@ function recordsOf(store: Store, checkPatienceMs: number): Records {
     listJson: (kind) =>
       calls.run(async () => {
         const rows = await reader.rowsOf(await wholeCommits(await listing.all(kind)));
-        const text = `[${rows.map((row) => jsonOfRow(kind, row).content).join()}]`;
+        const text = `[${(await textsOf(kind, rows)).join()}]`;
         return readyJson(text, tagOf(text));
       }),
     commit: (changes) =>
@@ -91,10 +95,20 @@ async function rowOf(reader: Reader, kind: RecordKind, id: string) {
   return key === undefined ? undefined : await reader.row(key);
 }
 
+/** Lets others have their turn while a long list is made. */
+async function textsOf(kind: RecordKind, rows: readonly Row[]): Promise<string[]> {
+  const texts: string[] = [];
+  for (const row of rows) {
+    texts.push(textOfRow(kind, row));
+    if (texts.length % ROWS_AT_ONCE === 0) await nextTurn();
+  }
+  return texts;
+}
+
 /**
- * Later pages show nothing that was inserted after the first, so that no record shows twice. Where that ends is asked
- * for only when a first page does not hold all; the page is then read again, since a record may have changed its place
- * between the two.
+ * Later pages show nothing that was inserted after the first, so that no record shows twice. Who sets no limit mostly
+ * gets all at once, and where that ends is asked for only when it is not all; the page is then read again, since a record
+ * may have changed its place between the two.
  */
 async function listPage<K extends RecordKind>(
   reader: Reader,
@@ -102,12 +116,14 @@ async function listPage<K extends RecordKind>(
   kind: K,
   page: PageRequest,
 ): Promise<Page<K>> {
-  const limit = limitOf(page);
-  let span = page.after === undefined ? EVERYTHING : decodeCursor(page.after);
-  let found = await listing.first(kind, span, limit);
+  refuseOddLimit(page);
+  const upToNow = async (): Promise<Span> => ({ ...EVERYTHING, until: await listing.lastPlace(kind) });
+  let span = page.limit === undefined ? EVERYTHING : undefined;
+  span = page.after === undefined ? (span ?? (await upToNow())) : decodeCursor(page.after);
+  let found = await listing.first(kind, span, page.limit);
   if (found.more && span === EVERYTHING) {
-    span = { ...EVERYTHING, until: await listing.lastPlace(kind) };
-    found = await listing.first(kind, span, limit);
+    span = await upToNow();
+    found = await listing.first(kind, span, page.limit);
   }
   const last = found.items.at(-1);
   const records = (await reader.rowsOf(found.items)).map((row) => decodeRow(kind, row));

@@ -14,9 +14,17 @@ export interface Span {
 
 export const EVERYTHING: Span = { after: BEFORE_ALL, until: AFTER_ALL };
 
+export interface ItemPage {
+  readonly items: RecordItem[];
+  readonly more: boolean;
+}
+
 export interface Listing {
-  /** The first items of a span, in order, each record once; `more` when there are others. */
-  first(kind: RecordKind, span: Span, limit: number): Promise<{ items: RecordItem[]; more: boolean }>;
+  /**
+   * The first items of a span, in order, each record once; `more` when there are others. Without a limit as many as one
+   * request to each partition brings.
+   */
+  first(kind: RecordKind, span: Span, limit: number | undefined): Promise<ItemPage>;
   /** All items of a kind, in order, each record once. */
   all(kind: RecordKind): Promise<RecordItem[]>;
   /** The place of the record that was inserted last; `BEFORE_ALL` without any. */
@@ -45,16 +53,14 @@ export function createListing(store: Store): Listing {
   return {
     async first(kind, { after, until }, limit) {
       const shards = shardsOf(kind, after);
-      const atOnce = pageOf(limit, shards.length);
+      const atOnce = limit === undefined ? undefined : pageOf(limit, shards.length);
       const items = new Map<string, RecordItem>();
-      for (;;) {
-        const empty = shards.filter((shard) => shard.items.length === 0);
-        await Promise.all(empty.map((shard) => readOn(shard, until, atOnce)));
-        const next = takeNext(shards);
-        if (next === undefined || items.size === limit)
-          return { items: [...items.values()], more: next !== undefined };
-        keep(items, next);
+      for (let unread = shards; unread.length > 0;) {
+        await Promise.all(unread.map((shard) => readOn(shard, until, atOnce)));
+        takeInOrder(shards, items, limit);
+        unread = limit === undefined ? [] : shards.filter(isUsedUp);
       }
+      return { items: [...items.values()], more: shards.some((shard) => !isAtEnd(shard)) };
     },
     async all(kind) {
       const shards = shardsOf(kind, BEFORE_ALL);
@@ -76,6 +82,8 @@ export function createListing(store: Store): Listing {
 
 function createQuery(store: Store) {
   return async (pk: string, span: Span, options: { Limit?: number; ScanIndexForward?: boolean }) => {
+    // A page that ended at the very end; DynamoDB refuses bounds in the wrong order.
+    if (justAfter(span.after) > span.until) return { items: [], more: false };
     const command = new QueryCommand({
       TableName: store.table,
       IndexName: INDEX,
@@ -107,13 +115,27 @@ function pageOf(limit: number, shards: number): number {
   return shards === 1 ? limit + 1 : Math.ceil((limit / shards) * 1.25) + 1;
 }
 
-/** The first of those that were read. All shards that are not read to their end must have some. */
-function takeNext(shards: readonly Shard[]): RecordItem | undefined {
-  const first = shards.reduce<Shard | undefined>((best, shard) => {
+/** What is not read is behind what was read of its partition only: one that is used up must be read on first. */
+const isUsedUp = ({ items, after }: Shard) => items.length === 0 && after !== undefined;
+const isAtEnd = ({ items, after }: Shard) => items.length === 0 && after === undefined;
+
+function takeInOrder(
+  shards: readonly Shard[],
+  into: Map<string, RecordItem>,
+  limit: number | undefined,
+): void {
+  while (into.size !== limit && !shards.some(isUsedUp)) {
+    const next = firstOf(shards)?.items.shift();
+    if (next === undefined) return;
+    keep(into, next);
+  }
+}
+
+function firstOf(shards: readonly Shard[]): Shard | undefined {
+  return shards.reduce<Shard | undefined>((best, shard) => {
     const [place, bestPlace] = [shard.items[0]?.place, best?.items[0]?.place];
     return place !== undefined && (bestPlace === undefined || place < bestPlace) ? shard : best;
   }, undefined);
-  return first?.items.shift();
 }
 
 /** A record that was removed and inserted again while it was listed is where it is now. */
