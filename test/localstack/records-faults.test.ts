@@ -1,3 +1,4 @@
+import * as v from "valibot";
 import { afterEach, describe, expect, it } from "vitest";
 import { isDomainError } from "../../core/errors.ts";
 import type { Change, Records } from "../../core/ports/records.ts";
@@ -77,6 +78,34 @@ describe("records in DynamoDB that is troubled", () => {
       expect(await direct.get("image", "b")).toMatchObject({ version: 1 });
     });
   }
+
+  for (const fault of ["conflict", "throttled in part", "in progress"] as const) {
+    it(`commit in the end when the transaction is put off again and again: ${fault}`, async () => {
+      const { next, proxy, records, direct } = await troubled();
+      next.push(fault, fault, fault);
+      await records.commit([insertImage("a"), insertClaim("a")]);
+      expect(proxy.requests).toHaveLength(4);
+      const tokens = v.parse(
+        v.array(v.object({ body: v.object({ ClientRequestToken: v.string() }) })),
+        proxy.requests,
+      );
+      expect(new Set(tokens.map(({ body }) => body.ClientRequestToken)).size).toBe(1);
+      expect(await direct.get("image", "a")).toMatchObject({ version: 1 });
+    });
+  }
+
+  it("say why when others never let go of a record, or its partition is full", async () => {
+    const table = await newTable();
+    const busy = await open(table, (await dynamoProxy(() => "conflict")).url, 300);
+    await expect(busy.commit([insertImage("a"), insertClaim("a")])).rejects.toEqual(
+      expect.objectContaining({
+        code: "unavailable",
+        message: "The record store is not available: others change the same records all the time.",
+      }),
+    );
+    const full = await open(table, (await dynamoProxy(() => "partition full")).url);
+    expect(await codeOf(full.commit([insertImage("a"), insertClaim("a")]))).toBe("storage-full");
+  });
 
   it("tell who has won although the answer was lost and others have gone on meanwhile", async () => {
     const table = await newTable();

@@ -16,6 +16,11 @@ export type Fault =
   /** Done, and then the answer is lost, or half of it. */
   | "answer lost"
   | "answer cut"
+  /** Of a transaction: what the emulator never says, since it does one after the other. */
+  | "conflict"
+  | "throttled in part"
+  | "in progress"
+  | "partition full"
   | "denied";
 
 export const PASSING_FAULTS: readonly Fault[] = [
@@ -45,15 +50,26 @@ export interface DynamoProxy {
 const Capacity = v.object({ CapacityUnits: v.optional(v.number(), 0) });
 const Answer = v.object({ ConsumedCapacity: v.optional(v.union([v.array(Capacity), Capacity])) });
 
-const ERRORS: Partial<Record<Fault, { status: number; type: string }>> = {
+const cancelled = (Code: string) => ({
+  status: 400,
+  type: "TransactionCanceledException",
+  rest: { CancellationReasons: [{ Code: "None" }, { Code }] },
+});
+
+const ERRORS: Partial<Record<Fault, { status: number; type: string; rest?: object }>> = {
+  conflict: cancelled("TransactionConflict"),
+  "throttled in part": cancelled("ThrottlingError"),
+  "partition full": cancelled("ItemCollectionSizeLimitExceeded"),
+  "in progress": { status: 400, type: "TransactionInProgressException" },
   throttled: { status: 400, type: "ProvisionedThroughputExceededException" },
   "server error": { status: 500, type: "InternalServerError" },
   denied: { status: 400, type: "AccessDeniedException" },
 };
 
-/** Stands between a store and DynamoDB until the test ends. `fault` may wait, so that others can do something meanwhile. */
+/** Stands between a store and DynamoDB until the test ends. `fault` may wait, so that others can do something meanwhile; `answered` is told when DynamoDB has answered. */
 export async function dynamoProxy(
   fault: (request: Request) => Fault | Promise<Fault> = () => "none",
+  answered: (request: Request) => void = () => undefined,
 ): Promise<DynamoProxy> {
   const requests: Request[] = [];
   let units = 0;
@@ -79,12 +95,15 @@ export async function dynamoProxy(
     requests.push({ operation, body });
     const befalls = await fault({ operation, body });
     const error = ERRORS[befalls];
-    if (error !== undefined)
-      return send(response, error.status, JSON.stringify({ __type: `com.amazonaws.dynamodb#${error.type}` }));
+    if (error !== undefined) {
+      const told = { __type: `com.amazonaws.dynamodb#${error.type}`, ...error.rest };
+      return send(response, error.status, JSON.stringify(told));
+    }
     if (befalls === "a proxy's page") return send(response, 503, "<html>Come back later</html>");
     if (befalls === "reset") return void response.destroy();
     if (befalls === "slow") await sleep(50);
     const [status, answer] = await pass(request, body);
+    answered({ operation, body });
     if (befalls === "answer lost") return void response.destroy();
     if (befalls === "answer cut") return cutShort(response, status, answer);
     send(response, status, answer);
