@@ -1,11 +1,17 @@
-// Commits until it is killed: `<file> <name>`. Prints one line for each commit once it is acknowledged: "<step> <id>".
+// Commits until it is killed: `<file> <name>`, or `dynamodb:<table> <name>`. Prints one line for each commit once it is acknowledged: "<step> <id>".
 import { writeSync } from "node:fs";
 import { createSqliteRecords } from "../../adapters/records/sqlite.ts";
-import type { Change } from "../../core/ports/records.ts";
+import type { Change, Records } from "../../core/ports/records.ts";
 import { claimValue, insertClaim, insertImage, replaceImage } from "./records-values.ts";
 
 const [path = "", name = ""] = process.argv.slice(2);
-const records = await createSqliteRecords({ path });
+const records = await openAt(path);
+
+async function openAt(store: string): Promise<Records> {
+  const table = /^dynamodb:(.*)$/u.exec(store)?.[1];
+  if (table === undefined) return await createSqliteRecords({ path: store });
+  return await (await import("./dynamo-records.ts")).onTable(table);
+}
 
 async function acknowledged(step: string, id: string, changes: Change[]): Promise<void> {
   await records.commit(changes);
