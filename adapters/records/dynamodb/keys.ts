@@ -18,7 +18,7 @@ const SHARDS: Readonly<Record<RecordKind, number>> = {
   recipe: 4,
   "public-key": 4,
   job: 16,
-  "job-activity": 1,
+  "job-activity": 4,
   "job-slot": 1,
   "deleted-image": 16,
   "deleted-recipe": 4,
