@@ -24,8 +24,6 @@ describe("what tests and services are given of LocalStack", () => {
     const config = readConfig(localstackEnv(storage), "x64");
     expect(config).toMatchObject({
       records: { kind: "dynamodb", table: storage.table },
-      artifacts: { kind: "s3" },
-      jobLogs: { kind: "s3", bucket: storage.buckets.logs },
       createStorage: true,
     });
     expect(config.settings.buckets).toMatchObject({

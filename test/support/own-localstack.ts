@@ -1,0 +1,20 @@
+import process from "node:process";
+import { afterAll, beforeAll } from "vitest";
+import { type Localstack, startLocalstack } from "../../infra/localstack/start.ts";
+
+const START_LIMIT_MS = 15 * 60_000;
+
+/** For tests that run by themselves: a LocalStack for this file, unless one is given. */
+export function withLocalstack(): void {
+  let own: Localstack | undefined;
+  beforeAll(async () => {
+    if (process.env["AWS_ENDPOINT_URL"] !== undefined) return;
+    const signal = AbortSignal.timeout(START_LIMIT_MS);
+    own = await startLocalstack({ say: (line) => void process.stdout.write(`${line}\n`), signal });
+    Object.assign(process.env, own.env);
+  }, START_LIMIT_MS);
+  afterAll(async () => {
+    for (const name of Object.keys(own?.env ?? {})) delete process.env[name];
+    await own?.stop();
+  });
+}
