@@ -61,6 +61,10 @@ export function createFileJobLogs({ root }: FileJobLogsConfig): JobLogs {
       }
     },
 
+    async complete(jobId) {
+      checkJobId(jobId);
+    },
+
     async *list() {
       for (const name of await translated(() => namesIn(path.resolve(root)))) if (isJobId(name)) yield name;
     },

@@ -40,6 +40,10 @@ export function createMemoryJobLogs(): JobLogs {
       if (rest.length > 0) yield Uint8Array.from(rest);
     },
 
+    async complete(jobId) {
+      checkJobId(jobId);
+    },
+
     async *list() {
       yield* logs.keys();
     },

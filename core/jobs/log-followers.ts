@@ -23,8 +23,10 @@ export interface LogFollowers {
   readonly heard: Pick<Ports, "records" | "logs">;
 }
 
-/** What other processes on the same store do is found out so often, once for all followers of a job. */
-const LOOK_MS = 2000;
+/** What other processes on the same store add to a log is found out so often, once for all followers of a job. */
+const LOOK_MS = 700;
+/** What they do with the job itself, which is two more reads, only so often. */
+const JOB_LOOK_MS = 2000;
 
 interface Follower {
   /** Called when there may be news. */
@@ -86,10 +88,14 @@ function createAudience(ports: FollowPorts) {
   };
 
   async function lookNowAndThen({ signal }: AbortController): Promise<void> {
+    let looked = ports.clock.now();
     while (!signal.aborted) {
       await ports.clock.sleep(LOOK_MS, signal).catch(() => undefined);
+      const now = ports.clock.now();
+      const isJobDue = now - looked >= JOB_LOOK_MS;
+      if (isJobDue) looked = now;
       for (const followed of signal.aborted ? [] : jobs.values()) {
-        followed.log.jobChanged();
+        if (isJobDue) followed.log.jobChanged();
         followed.log.logGrew();
         wake(followed);
       }

@@ -31,9 +31,12 @@ export function createSupervisor(
   async function release({ id, version, value }: Activity): Promise<void> {
     await within(clock, STOP_LIMIT_MS, "Cleaning up after the job", runner.stop(id));
     await discardObjects(ports, value.discard);
-    if ((await records.get("job", id)) === undefined) await ports.logs.remove(id);
+    const isDeleted = (await records.get("job", id)) === undefined;
+    if (isDeleted) await ports.logs.remove(id);
     const free = freeSlotChanges(value.slots ?? []);
     await records.commit([{ op: "remove", kind: "job-activity", id, version }, ...free]);
+    // Nobody can add to it any more. Should this not come about, it is made good when old logs are looked for.
+    if (!isDeleted) await ports.logs.complete(id);
   }
 
   /** A runner that fails is one that cannot tell: the agent's silence decides then. */

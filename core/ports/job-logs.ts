@@ -20,10 +20,16 @@ export interface JobLogs {
   totalSize(jobId: string): Promise<number>;
 
   /**
-   * The whole log from `offset` up to what is stored when reading gets there, at most `length` bytes of it. To be read
-   * once.
+   * The whole log from `offset` up to what is stored when reading begins, or later; at most `length` bytes of it. To be
+   * read once.
    */
   read(jobId: string, offset?: number, length?: number): AsyncIterable<Uint8Array>;
+
+  /**
+   * Nothing more is expected: the store keeps the log as it is cheapest to read. Reading shows the same meanwhile, what
+   * is appended nevertheless is kept, and after a crash it goes on when it is called again.
+   */
+  complete(jobId: string): Promise<void>;
 
   /** Ids of the jobs that have a log, in no order. */
   list(): AsyncIterable<string>;

@@ -133,6 +133,24 @@ export function jobLogsContract(name: string, open: () => Promise<JobLogs>): voi
       expect(Buffer.compare(Buffer.concat(await Array.fromAsync(logs.read(JOB))), whole)).toBe(0);
     });
 
+    it("reads the same before and after a log is complete, and takes what comes nevertheless", async () => {
+      const logs = await open();
+      const whole = bytesOf(900_000);
+      const half = 450_000;
+      for (let at = 0; at < half; at += 50_000)
+        await logs.append(JOB, 0, at, whole.subarray(at, at + 50_000));
+      await logs.append(JOB, 1, 0, bytes("second"));
+      await logs.complete(JOB);
+      await logs.complete(JOB);
+      for (let at = half; at < whole.length; at += 50_000)
+        expect(await logs.append(JOB, 0, at, whole.subarray(at, at + 50_000))).toBe(at + 50_000);
+      await logs.complete(JOB);
+      const read = Buffer.concat(await Array.fromAsync(logs.read(JOB)));
+      expect(Buffer.compare(read, Buffer.concat([whole, bytes("second")]))).toBe(0);
+      expect(await logs.size(JOB, 0)).toBe(whole.length);
+      await expect(logs.complete(OTHER_JOB)).resolves.toBeUndefined();
+    });
+
     it("can be left in the middle of reading", async () => {
       const logs = await open();
       await logs.append(JOB, 0, 0, bytesOf(1_000_000));
@@ -165,6 +183,7 @@ export function jobLogsContract(name: string, open: () => Promise<JobLogs>): voi
           () => logs.size(job, 0),
           () => logs.totalSize(job),
           () => textOf(logs, 0, job),
+          () => logs.complete(job),
           () => logs.remove(job),
         ])
           await expect(asked()).rejects.toEqual(failsWith("invalid"));

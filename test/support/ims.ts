@@ -31,7 +31,7 @@ export function createTestService(
     sleep: async (milliseconds: number, signal?: AbortSignal) =>
       await new Promise<void>((resolve, reject) => {
         signal?.addEventListener("abort", () => reject(new Error("no longer waited for")));
-        if (milliseconds <= 1000) setImmediate(resolve);
+        if (milliseconds <= 500) setImmediate(resolve);
       }),
   };
   const runner = createScriptedRunner();

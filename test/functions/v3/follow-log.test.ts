@@ -410,7 +410,7 @@ describe("many followers of one job", () => {
 });
 
 describe("a job whose agent speaks to another process", () => {
-  it("is followed all the same, by a look at the store every two seconds for all followers together", async () => {
+  it("is followed all the same, by looks at the store for all followers together: at the log in under a second, at the job every two", async () => {
     const time = createManualClock();
     await begin();
     const { records, logs, signer, ids } = service.ports;
@@ -418,7 +418,6 @@ describe("a job whose agent speaks to another process", () => {
     const other = createTestService({}, { records, logs, signer, ids, clock: time.clock });
     service = other;
     const followers = await Promise.all([follow(), follow()]);
-    const look = () => time.advance(2000);
     await Promise.all(followers.map((each) => each.until(() => each.progress().length === 1)));
     for (const line of ["first\n", "second\n"])
       await waiting(
@@ -426,7 +425,7 @@ describe("a job whose agent speaks to another process", () => {
         ({ log }) => log().endsWith(line),
         async () => {
           await speaking.agent.log(line === "first\n" ? 0 : 6, line);
-          look();
+          time.advance(700);
         },
       );
     await waiting(
@@ -435,7 +434,7 @@ describe("a job whose agent speaks to another process", () => {
       async () => {
         await speaking.agent.say("fail", failure);
         await speaking.service.ims.reconciler.tick();
-        look();
+        time.advance(700);
       },
     );
     expect(followers.map((each) => each.log())).toEqual(["first\nsecond\n", "first\nsecond\n"]);

@@ -1,3 +1,4 @@
+import { createMemoryJobLogs } from "../../../adapters/job-logs/memory.ts";
 import { describe, expect, it } from "vitest";
 import { createTestService, type TestService } from "../../support/ims.ts";
 import { agentOf, jobRequest } from "../../support/job-requests.ts";
@@ -112,6 +113,31 @@ describe("old logs", () => {
     const kept = await ended(service);
     await service.ims.removeOldLogs();
     expect(await Array.fromAsync(service.ports.logs.list())).toEqual([kept]);
+  });
+
+  it("are completed when their job is cleaned up, and within an hour when a crash came before", async () => {
+    const logs = createMemoryJobLogs();
+    const completed: string[] = [];
+    let isBroken = false;
+    const complete = async (id: string) => {
+      if (isBroken) throw new Error("the store is away");
+      completed.push(id);
+    };
+    const service = createTestService({ maxRunning: 5 }, { logs: { ...logs, complete } });
+    const first = await ended(service);
+    expect(completed).toEqual([first]);
+    isBroken = true;
+    const second = await ended(service);
+    expect(service.events.map(({ event }) => event)).toContain("reconcile-failed");
+    isBroken = false;
+    const running = await launched(service);
+    await running.log(0, "still at it\n");
+    for (let hour = 0; hour < 3; hour += 1) {
+      await service.ims.removeOldLogs();
+      service.time.now += 3_600_000;
+    }
+    expect(completed).toHaveLength(3);
+    expect(new Set(completed)).toEqual(new Set([first, second]));
   });
 
   it("are looked for once an hour, and not after the service was told to stop", async () => {
