@@ -1,19 +1,16 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as v from "valibot";
+import { onFreshDisk } from "./fresh-disk.ts";
 import { keepingFreedMemory } from "./fresh-memory.ts";
 import { stepSeconds } from "./job.ts";
-import { answered, end, freePort, median, run, seconds } from "./measure.ts";
+import { answered, end, freePort, median, processorSeconds, run, seconds } from "./measure.ts";
 
 const ROUNDS = 3;
-/**
- * ext4 gives no inode away again for up to 35 s, and looks at each of them for each new file meanwhile: after a large
- * tree was removed, making another one takes many times as long.
- */
-const FORGETTING_MS = 40_000;
+const DISK_GIB = 16;
 const JOB_LIMIT_MS = 1_200_000;
 /** What the service packs with by default. */
 const PACKING = ["-comp", "zstd", "-Xcompression-level", "3"];
@@ -36,8 +33,8 @@ const Job = v.object({
 
 /**
  * A customize job in which nobody changes anything, from its POST to its success, against the same tools by hand:
- * copying the image to and from the store, unsquashfs, mksquashfs. Both in turn, on the same image. Needs root,
- * squashfs-tools and OpenSSH.
+ * copying the image to and from the store, unsquashfs, mksquashfs. Both in turn, on the same image, each on a disk that
+ * was made for it. Needs root, squashfs-tools and OpenSSH.
  */
 export async function benchCustomize(root: string, scratch: string) {
   return await keepingFreedMemory(() => measure(root, scratch));
@@ -46,47 +43,38 @@ export async function benchCustomize(root: string, scratch: string) {
 async function measure(root: string, scratch: string) {
   const folder = mkdtempSync(path.join(scratch, "ims-bench-customize-"));
   const image = path.join(folder, "rootfs.squashfs");
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const env = { PATH: process.env["PATH"], IMS_PORT: String(port), IMS_DATA: path.join(folder, "data") };
-  const server = spawn(process.execPath, [path.join(root, "functions/runtime/node.ts")], {
-    env,
-    stdio: ["ignore", "ignore", "inherit"],
-  });
   try {
-    await answered(`${url}/healthz/ready`);
     await makeImage(folder, image);
-    const client = createClient(url);
-    const user = await makeUser(client, folder);
-    const id = await importImage(client, folder, image);
     const rounds = [];
     for (let round = 0; round < ROUNDS; round += 1) {
-      // What the job before removed is still in the way of new files.
-      if (round > 0) await sleep(FORGETTING_MS);
-      const work = path.join(folder, `by-hand-${round}`);
-      rounds.push({ byHand: await byHand(work, image), ...(await timedJob(client, user, id)) });
+      const byHand = await onFreshDisk(folder, DISK_GIB, (disk) => timedByHand(disk, image));
+      const job = await onFreshDisk(folder, DISK_GIB, (disk) => timedJob({ root, folder, image, disk }));
+      rounds.push({ ...byHand, ...job });
     }
     return summary(rounds, statSync(image).size);
   } finally {
-    await end(server);
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 interface Round {
   readonly byHand: number;
+  readonly byHandProcessors: number;
   readonly job: number;
+  readonly jobProcessors: number;
   readonly steps: readonly number[];
 }
 
 function summary(rounds: readonly Round[], bytes: number) {
   const of = (part: (round: Round) => number): number => median(rounds.map((round) => part(round)));
-  // The best of each: what a removed tree still costs the next one, it costs them unevenly.
-  const byHandSeconds = Math.min(...rounds.map((round) => round.byHand));
-  const jobSeconds = Math.min(...rounds.map((round) => round.job));
+  const best = (part: (round: Round) => number): number => Math.min(...rounds.map((round) => part(round)));
+  const byHandSeconds = best((round) => round.byHand);
+  const jobSeconds = best((round) => round.job);
   const steps = STEPS.map((step, at) => [`step ${step}`, of((round) => round.steps[at] ?? Number.NaN)]);
   return {
     imageMiB: bytes / 2 ** 20,
+    byHandProcessorSeconds: best((round) => round.byHandProcessors),
+    jobProcessorSeconds: best((round) => round.jobProcessors),
     byHandSeconds,
     jobSeconds,
     ...v.parse(v.record(v.string(), v.number()), Object.fromEntries(steps)),
@@ -102,17 +90,62 @@ async function makeImage(folder: string, image: string): Promise<void> {
   await run("mksquashfs", [...TREE, boot, image, "-no-progress", "-quiet", ...PACKING]);
 }
 
-/** Leaves what it made: to remove it would slow down whatever comes next. */
-async function byHand(work: string, image: string): Promise<number> {
-  mkdirSync(work);
-  const at = (name: string): string => path.join(work, name);
-  return await seconds(async () => {
-    await run("cp", [image, at("copy")]);
+async function timedByHand(disk: string, image: string) {
+  const at = (name: string): string => path.join(disk, name);
+  await store(image, at("image"));
+  const before = processorSeconds(process.pid).children;
+  const byHand = await seconds(async () => {
+    await run("cp", [at("image"), at("copy")]);
     await run("unsquashfs", ["-quiet", "-no-progress", "-dest", at("tree"), at("copy")]);
     await run("mksquashfs", [at("tree"), at("packed"), "-no-progress", "-quiet", ...PACKING]);
-    await run("cp", [at("packed"), at("stored")]);
-    await run("sync", [at("stored")]);
+    await store(at("packed"), at("stored"));
   });
+  return { byHand, byHandProcessors: processorSeconds(process.pid).children - before };
+}
+
+async function store(from: string, to: string): Promise<void> {
+  await run("cp", [from, to]);
+  await run("sync", [to]);
+}
+
+interface Bench {
+  readonly root: string;
+  readonly folder: string;
+  readonly image: string;
+  readonly disk: string;
+}
+
+/** By a service of its own, which has the image already. */
+async function timedJob({ root, folder, image, disk }: Bench) {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const data = path.join(disk, "data");
+  const env = { PATH: process.env["PATH"], IMS_PORT: String(port), IMS_DATA: data };
+  const server = spawn(process.execPath, [path.join(root, "functions/runtime/node.ts")], {
+    env,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  try {
+    await answered(`${url}/healthz/ready`);
+    const client = createClient(url);
+    const user = await makeUser(client, disk);
+    const imageId = await importImage(client, folder, image);
+    const before = processorSeconds(server.pid).all;
+    let id = "";
+    const job = await seconds(async () => (id = await client.customize(user, imageId)));
+    await gone(path.join(data, "work", id));
+    const jobProcessors = processorSeconds(server.pid).all - before;
+    const log = await client.log(id);
+    return { job, jobProcessors, steps: STEPS.map((step) => stepSeconds(log, step)) };
+  } finally {
+    await end(server);
+  }
+}
+
+/** Until the job's agent, which is the last to know its folder, has ended. */
+async function gone(folder: string): Promise<void> {
+  while (existsSync(folder)) await sleep(50);
+  await sleep(1000);
 }
 
 interface User {
@@ -191,11 +224,4 @@ async function importImage({ post, upload }: Client, folder: string, image: stri
   for (const [name, file] of Object.entries(parts)) await upload(`/v3/images/${id}/artifacts/${name}`, file);
   await post(`/v3/images/${id}/manifest`, Identified);
   return id;
-}
-
-async function timedJob(client: Client, user: User, image: string) {
-  let id = "";
-  const job = await seconds(async () => (id = await client.customize(user, image)));
-  const log = await client.log(id);
-  return { job, steps: STEPS.map((step) => stepSeconds(log, step)) };
 }

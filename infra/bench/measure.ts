@@ -53,6 +53,18 @@ export function peakMemory(pid: number): number {
   return Number(kib) / 1024;
 }
 
+/** Ticks of the kernel's clock, in which it counts the time of processors. */
+const TICKS_PER_SECOND = 100;
+
+/** The time of processors that a process has had so far, and that of those it started, once they have ended. */
+export function processorSeconds(pid: number | undefined) {
+  const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const [user = 0, system = 0, childrensUser = 0, childrensSystem = 0] = fields.slice(11, 15).map(Number);
+  const children = (childrensUser + childrensSystem) / TICKS_PER_SECOND;
+  return { children, all: children + (user + system) / TICKS_PER_SECOND };
+}
+
 /** A port of the loopback address that nobody has. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
