@@ -4,7 +4,6 @@ import { basename, join } from "node:path";
 import { DomainError, isDomainError } from "../../core/errors.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
 import { fileError } from "../archive/fs-errors.ts";
-import { readDescription } from "./description.ts";
 import { readKiwiLine } from "./kiwi-output.ts";
 import { descriptionIn, locateRecipe } from "./locate.ts";
 
@@ -28,6 +27,8 @@ async function describe(recipeFolder: string, arch: string): Promise<RecipeDescr
   try {
     const path = await descriptionIn(recipeFolder);
     if (path === undefined) throw new DomainError("invalid", "The recipe has no description.");
+    // Jobs of other kinds do without the parser, which takes a while to load.
+    const { readDescription } = await import("./description.ts");
     return readDescription(await readFile(path, "utf8"), basename(path), arch);
   } catch (error) {
     throw fileError(error, "reading the recipe's description");

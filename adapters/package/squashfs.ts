@@ -1,5 +1,5 @@
 import type { PackOrder, UnpackRootfsOrder } from "../../core/ports/agent-tools.ts";
-import { realpath, statfs } from "node:fs/promises";
+import { realpath, stat, statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { dirname } from "node:path";
 import { DomainError, isDomainError } from "../../core/errors.ts";
@@ -72,10 +72,11 @@ async function unmountBelow(run: RunCommand, folder: string): Promise<readonly s
   return points;
 }
 
-async function freeBytes(file: string): Promise<number> {
+/** What the disk has left, and what is on all of it. */
+async function disk(file: string): Promise<{ readonly free: number; readonly used: number }> {
   try {
-    const { bavail, bsize } = await statfs(dirname(file));
-    return bavail * bsize;
+    const { bavail, bfree, blocks, bsize } = await statfs(dirname(file));
+    return { free: bavail * bsize, used: (blocks - bfree) * bsize };
   } catch (error) {
     throw fileError(error, "asking for free space");
   }
@@ -89,14 +90,26 @@ async function usedBytes(run: RunCommand, folder: string, signal: AbortSignal): 
   return Number(bytes);
 }
 
+/** Whether all that lies on the disk could be packed onto it: then nobody has to count the files of a tree on it. */
+async function isAmple(folder: string, file: string): Promise<boolean> {
+  const { free, used } = await disk(file);
+  try {
+    const [{ dev }, place] = await Promise.all([stat(folder), stat(dirname(file))]);
+    return dev === place.dev && used * LEAST_SHARE <= free;
+  } catch (error) {
+    throw fileError(error, "asking for free space");
+  }
+}
+
 /** squashfs-tools. Errors: `not-found` when one of its programs is missing, `unavailable`. */
 export function createSquashfs(config: SquashfsConfig) {
   const { run, program = "mksquashfs", unpacker = "unsquashfs", memoryBytes } = config;
   return {
     unmountBelow: (folder: string) => unmountBelow(run, folder),
+    isAmple,
     space: async (folder: string, file: string, signal: AbortSignal) => ({
       needed: Math.ceil((await usedBytes(run, folder, signal)) * LEAST_SHARE),
-      free: await freeBytes(file),
+      free: (await disk(file)).free,
     }),
     pack: (order: PackOrder) => {
       const args = packArguments(order.folder, order.file, order.options, memoryBytes);

@@ -2,7 +2,6 @@ import type { RenderOrder } from "../../core/ports/agent-tools.ts";
 import { chmod, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
 import { join, posix } from "node:path";
 import * as v from "valibot";
-import { parse } from "yaml";
 import { DomainError, isDomainError } from "../../core/errors.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
 import { fileError } from "../archive/fs-errors.ts";
@@ -33,7 +32,9 @@ function invalid(message: string, cause?: unknown): DomainError {
   return new DomainError("invalid", message, { cause });
 }
 
-function parseList(text: string): readonly string[] {
+async function parseList(text: string): Promise<readonly string[]> {
+  // Most jobs have no such list, and the parser takes a while to load.
+  const { parse } = await import("yaml");
   let content: unknown;
   try {
     content = parse(text);
@@ -54,7 +55,7 @@ async function listed(recipeFolder: string): Promise<readonly string[] | undefin
   if (found.stats.size > MAX_LIST_BYTES)
     throw invalid(`${LIST_NAME} is larger than ${MAX_LIST_BYTES} bytes.`);
   try {
-    return parseList(await readFile(found.path, "utf8"));
+    return await parseList(await readFile(found.path, "utf8"));
   } catch (error) {
     throw fileError(error, `reading ${LIST_NAME}`);
   }

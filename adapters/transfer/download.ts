@@ -6,12 +6,21 @@ import { fileError } from "../archive/fs-errors.ts";
 import { type Answer, isPassing, open, TransferError } from "./http.ts";
 import { Final, type Persistence, persist } from "./persistence.ts";
 
-/** What is on disk so far, with the digests of just that. */
+const ALGORITHMS = ["md5", "sha256"] as const;
+/** So much may wait for the disk, which takes several pieces at once. */
+const MOST_WAITING_BYTES = 4 * 1024 * 1024;
+
+/** What has come so far, with the digests of just that: those that are expected, for they take longer than the rest. */
 interface Partial {
   readonly file: FileHandle;
+  readonly expected: Pick<DownloadOrder, "md5" | "sha256">;
   size: number;
-  md5: Hash;
-  sha256: Hash;
+  digests: readonly (readonly [algorithm: (typeof ALGORITHMS)[number], hash: Hash])[];
+}
+
+function newDigests(expected: Partial["expected"]): Partial["digests"] {
+  const wanted = ALGORITHMS.filter((algorithm) => expected[algorithm] !== undefined);
+  return wanted.map((algorithm) => [algorithm, createHash(algorithm)] as const);
 }
 
 function differs(what: string, expected: string, actual: string): Final {
@@ -21,29 +30,60 @@ function differs(what: string, expected: string, actual: string): Final {
 async function restart(partial: Partial): Promise<void> {
   await partial.file.truncate(0);
   partial.size = 0;
-  partial.md5 = createHash("md5");
-  partial.sha256 = createHash("sha256");
+  partial.digests = newDigests(partial.expected);
 }
 
-async function append(partial: Partial, chunk: Uint8Array): Promise<void> {
-  const writing = writeAll(partial, chunk);
-  // While the disk has its part of the work. A write that fails ends the download, digests and all.
-  partial.md5.update(chunk);
-  partial.sha256.update(chunk);
-  await writing;
-  partial.size += chunk.length;
+/** Writes what comes while more comes, and while it is digested. A write that fails ends the download, digests and all. */
+function createWriter(partial: Partial) {
+  let waiting: Uint8Array[] = [];
+  let bytes = 0;
+  let writing: Promise<void> | undefined;
+
+  const writeOn = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const [pieces, length] = [waiting, bytes];
+      [waiting, bytes] = [[], 0];
+      await writeAll(partial.file, pieces, partial.size - length);
+    }
+    writing = undefined;
+  };
+
+  return {
+    async append(chunk: Uint8Array): Promise<void> {
+      waiting.push(chunk);
+      bytes += chunk.length;
+      partial.size += chunk.length;
+      for (const [, hash] of partial.digests) hash.update(chunk);
+      if (writing === undefined) {
+        writing = writeOn();
+        writing.catch(() => undefined); // whoever waits for it next gets the error
+      }
+      if (bytes >= MOST_WAITING_BYTES) await writing;
+    },
+    settle: async (): Promise<void> => await writing,
+  };
 }
 
-async function writeAll({ file, size }: Partial, chunk: Uint8Array): Promise<void> {
+async function writeAll(file: FileHandle, pieces: readonly Uint8Array[], start: number): Promise<void> {
   try {
-    for (let written = 0; written < chunk.length;) {
-      const rest = chunk.subarray(written);
-      const { bytesWritten } = await file.write(rest, 0, rest.length, size + written);
-      written += bytesWritten;
+    for (let [left, position] = [pieces, start]; left.length > 0;) {
+      const { bytesWritten } = await file.writev(left, position);
+      position += bytesWritten;
+      left = without(left, bytesWritten);
     }
   } catch (error) {
     throw new Final(fileError(error, "storing what is fetched"));
   }
+}
+
+/** What is left of the pieces without so many bytes at the beginning. */
+function without(pieces: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  let rest = bytes;
+  return pieces.flatMap((piece) => {
+    const gone = Math.min(rest, piece.length);
+    rest -= gone;
+    return gone === piece.length ? [] : [piece.subarray(gone)];
+  });
 }
 
 /** Makes the file end where the answer begins. */
@@ -67,17 +107,21 @@ async function receive(
   const headers = partial.size === 0 ? {} : { range: `bytes=${partial.size}-` };
   const exchange = open(order.url, { headers, signal: order.signal, idleMs });
   exchange.request.end();
+  const writer = createWriter(partial);
   try {
     const answer = await exchange.answer();
     await align(partial, answer);
     for await (const chunk of answer.body) {
       if (!(chunk instanceof Uint8Array)) continue;
       if (partial.size + chunk.length > order.size) throw differs("size", `${order.size}`, "larger");
-      await append(partial, chunk);
+      await writer.append(chunk);
       advanced();
       order.onProgress(partial.size);
     }
+    await writer.settle();
   } catch (error) {
+    // The next try goes on behind all that has come.
+    await writer.settle();
     throw error instanceof Final ? error : exchange.failure(error);
   } finally {
     exchange.request.destroy();
@@ -85,11 +129,11 @@ async function receive(
   if (partial.size < order.size) throw new TransferError("The connection ended early.");
 }
 
-function check(order: DownloadOrder, partial: Partial): void {
-  const md5 = partial.md5.digest("hex");
-  if (order.md5 !== undefined && md5 !== order.md5) throw differs("md5", order.md5, md5);
-  const sha256 = partial.sha256.digest("hex");
-  if (order.sha256 !== undefined && sha256 !== order.sha256) throw differs("sha256", order.sha256, sha256);
+function check({ expected, digests }: Partial): void {
+  for (const [algorithm, hash] of digests) {
+    const [wanted, is] = [expected[algorithm], hash.digest("hex")];
+    if (wanted !== undefined && is !== wanted) throw differs(algorithm, wanted, is);
+  }
 }
 
 function says(error: unknown): string {
@@ -123,9 +167,9 @@ export async function download(
   try {
     const file = await openFile(order.file, "w", 0o600);
     try {
-      const partial = { file, size: 0, md5: createHash("md5"), sha256: createHash("sha256") };
+      const partial = { file, expected: order, size: 0, digests: newDigests(order) };
       await fetchInto(order, partial, persistence);
-      check(order, partial);
+      check(partial);
     } finally {
       await file.close();
     }

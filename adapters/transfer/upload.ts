@@ -1,6 +1,8 @@
 import type { Digests, UploadOrder } from "../../core/ports/agent-tools.ts";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import type { IncomingHttpHeaders } from "node:http";
 import { Transform } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
@@ -16,7 +18,7 @@ const CHUNK_BYTES = 1024 * 1024;
 const RENEWED = new Set([401, 403, 404, 409, 412]);
 const MAX_REFUSALS = 3;
 
-export async function digest(file: string, signal: AbortSignal): Promise<Digests> {
+async function digest(file: string, signal: AbortSignal): Promise<Digests> {
   const [md5, sha256] = [createHash("md5"), createHash("sha256")];
   let size = 0;
   for await (const chunk of createReadStream(file, { highWaterMark: CHUNK_BYTES, signal })) {
@@ -32,54 +34,94 @@ function base64(hex: string): string {
   return Buffer.from(hex, "hex").toString("base64");
 }
 
-function counter(onBytes: (bytes: number) => void): Transform {
+/** Hands bytes on, and finds out their number and their SHA-256. */
+function createMeasure(onBytes: (bytes: number) => void) {
+  const sha256 = createHash("sha256");
   let total = 0;
-  return new Transform({
+  const stream = new Transform({
     highWaterMark: CHUNK_BYTES,
     transform(chunk: Uint8Array, _encoding, done) {
       total += chunk.length;
+      sha256.update(chunk);
       onBytes(total);
       done(null, chunk);
     },
   });
+  return { stream, sha256: () => sha256.digest("hex") };
 }
 
-/** One PUT. Resolves with the status; the server's words are left out, they could repeat the URL. */
+/** What a server says of the bytes that came: `Repr-Digest`, RFC 9530. */
+function answeredDigest(headers: IncomingHttpHeaders, algorithm: "sha-256" | "md5"): string | undefined {
+  const base64 = new RegExp(`(?:^|, *)${algorithm}=:([\\w+/=]+):`, "u").exec(
+    String(headers["repr-digest"]),
+  )?.[1];
+  return base64 === undefined ? undefined : Buffer.from(base64, "base64").toString("hex");
+}
+
+function digestHeaders({ md5, sha256 }: Digests): Record<string, string> {
+  return {
+    "content-md5": base64(md5),
+    // Clients of the original look for it in the object's metadata.
+    "x-amz-meta-md5sum": md5,
+    "repr-digest": `sha-256=:${base64(sha256)}:`,
+  };
+}
+
+/** What is known of the file before it is sent: its size, and its digests where the server does not answer them. */
+type Known = Pick<Digests, "size"> & Partial<Digests>;
+
+interface Put {
+  readonly target: UploadTarget;
+  readonly known: Known;
+  readonly idleMs: number;
+  readonly onBytes: (bytes: number) => void;
+}
+
+/** One PUT. The server's words are left out, they could repeat the URL. */
 async function put(
   order: UploadOrder,
-  target: UploadTarget,
-  digests: Digests,
-  idleMs: number,
-  onBytes: (bytes: number) => void,
-): Promise<number> {
+  { target, known, idleMs, onBytes }: Put,
+): Promise<{ readonly status: number; readonly digests?: Digests }> {
+  const { size, md5, sha256 } = known;
+  const digests = md5 === undefined || sha256 === undefined ? undefined : { size, md5, sha256 };
   const exchange = open(target.url, {
     method: target.method,
     idleMs,
     signal: order.signal,
     headers: {
       ...target.headers,
-      "content-length": digests.size,
+      "content-length": size,
       "content-type": order.contentType ?? "application/octet-stream",
-      "content-md5": base64(digests.md5),
-      // Clients of the original look for it in the object's metadata.
-      "x-amz-meta-md5sum": digests.md5,
-      "repr-digest": `sha-256=:${base64(digests.sha256)}:`,
+      ...(digests === undefined ? {} : digestHeaders(digests)),
     },
   });
   try {
     const answered = exchange.answer();
     const source = createReadStream(order.file, { highWaterMark: CHUNK_BYTES });
-    const sent = pipeline(source, counter(onBytes), exchange.request, { signal: order.signal });
+    const measure = createMeasure(onBytes);
+    const sent = pipeline(source, measure.stream, exchange.request, { signal: order.signal });
     // a server may refuse before it has read everything; its answer says more than the broken pipe
     sent.catch(() => undefined);
-    const { status, body } = await answered;
-    if (status < 300) await Promise.all([sent, text(body)]);
-    return status;
+    const { status, headers, body } = await answered;
+    if (status >= 300) return { status };
+    await Promise.all([sent, text(body)]);
+    return { status, digests: digests ?? agreed(headers, { size, sha256: measure.sha256() }) };
   } catch (error) {
     throw exchange.failure(error);
   } finally {
     exchange.request.destroy();
   }
+}
+
+/** Of what was sent and of what came. @throws TransferError when they differ. */
+function agreed(headers: IncomingHttpHeaders, sent: Omit<Digests, "md5">): Digests {
+  const [md5, sha256] = [answeredDigest(headers, "md5"), answeredDigest(headers, "sha-256")];
+  if (md5 !== undefined && sha256 === sent.sha256) return { ...sent, md5 };
+  throw new TransferError(
+    sha256 === undefined || md5 === undefined
+      ? "The service did not tell the digests of what came."
+      : "What came is not what was sent.",
+  );
 }
 
 function refusal(status: number): DomainError {
@@ -95,29 +137,33 @@ async function freshTarget(order: UploadOrder): Promise<UploadTarget> {
   }
 }
 
-async function send(
-  order: UploadOrder,
-  digests: Digests,
-  persistence: Persistence & { readonly idleMs: number },
-) {
+async function send(order: UploadOrder, persistence: Persistence & { readonly idleMs: number }) {
+  const { size } = await stat(order.file);
+  let known: Known = { size };
   let refusals = 0;
-  const attempt = async (advanced: () => void): Promise<void> => {
-    const status = await put(order, await freshTarget(order), digests, persistence.idleMs, (bytes) => {
+  const attempt = async (advanced: () => void): Promise<Digests> => {
+    const target = await freshTarget(order);
+    if (target.answers_digests !== true && known.md5 === undefined)
+      known = await digest(order.file, order.signal);
+    const onBytes = (bytes: number): void => {
       advanced();
-      order.onProgress(bytes, digests.size);
-    });
-    if (status >= 200 && status < 300) return;
+      order.onProgress(bytes, size);
+    };
+    const { idleMs } = persistence;
+    const { status, digests } = await put(order, { target, known, idleMs, onBytes });
+    if (digests !== undefined) return digests;
     refusals += 1;
     const again = isPassing(status) || (refusals < MAX_REFUSALS && (RENEWED.has(status) || status === 422));
     throw again ? refusal(status) : new Final(refusal(status));
   };
   const onRetry = (error: unknown): void =>
     order.onRetry(error instanceof Error ? error.message : "unknown reason");
-  await persist(attempt, persistence, onRetry, order.signal);
+  return await persist(attempt, persistence, onRetry, order.signal);
 }
 
 /**
- * Sends a file as one PUT with its digests, again and again to fresh targets within a bounded time.
+ * Sends a file as one PUT, again and again to fresh targets within a bounded time. Its digests go along, unless the target
+ * answers those of what came: then they are compared afterwards.
  * @throws `unavailable` when the service does not take it; the signal's reason; whatever `target` throws but
  * `unavailable`.
  */
@@ -126,9 +172,7 @@ export async function upload(
   persistence: Persistence & { readonly idleMs: number },
 ): Promise<Digests> {
   try {
-    const digests = await digest(order.file, order.signal);
-    await send(order, digests, persistence);
-    return digests;
+    return await send(order, persistence);
   } catch (error) {
     order.signal.throwIfAborted();
     if (error instanceof TransferError) throw new DomainError("unavailable", error.message, { cause: error });

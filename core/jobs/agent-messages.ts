@@ -64,6 +64,8 @@ export const UploadTarget = v.object({
   headers: v.optional(v.record(v.string(), v.string()), {}),
   url: v.string(),
   expires_at: v.string(),
+  /** Whether the answer tells MD5 and SHA-256 of what came, so that the agent need not know them before it sends. */
+  answers_digests: v.optional(v.boolean()),
 });
 export type UploadTarget = v.InferOutput<typeof UploadTarget>;
 

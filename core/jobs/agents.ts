@@ -79,8 +79,10 @@ export function createAgents(ports: CorePorts, settings: Settings, wake: () => v
     async uploadTarget(agent, part) {
       const { job } = await working(agent);
       const address = { bucket: settings.buckets.images, key: partKey(job.value.planned_image_id, part) };
-      const { url, expires_at } = await artifacts.signUrl("PUT", address, settings.jobs.signedUrlSeconds);
-      return { method: "PUT", headers: uploadHeaders(job.value), url, expires_at };
+      const signed = await artifacts.signUrl("PUT", address, settings.jobs.signedUrlSeconds);
+      const { url, expires_at, answersDigests: answers_digests } = signed;
+      const answers = answers_digests === undefined ? {} : { answers_digests };
+      return { method: "PUT", headers: uploadHeaders(job.value), url, expires_at, ...answers };
     },
     async finish(agent, message) {
       await reapply(ports, async () => {

@@ -274,6 +274,8 @@ export interface SquashfsTool {
   unpack(order: UnpackRootfsOrder): Promise<{ readonly exitCode: number; readonly lines: readonly string[] }>;
   /** Unmounts what is mounted below the folder. @throws `unavailable` when something stays mounted. */
   unmountBelow(folder: string): Promise<readonly string[]>;
+  /** Whether the disk that holds both has room for whatever may be in the folder: costs nothing to tell. */
+  isAmple(folder: string, file: string): Promise<boolean>;
   /** Bytes that the squashfs needs at the very least, and that are free where it goes. */
   space(
     folder: string,

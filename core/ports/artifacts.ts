@@ -52,6 +52,8 @@ export interface SignedUrl {
   readonly url: string;
   /** UTC, ISO 8601. */
   readonly expires_at: string;
+  /** Of a PUT: whether its answer tells MD5 and SHA-256 of what came (`Repr-Digest`), so that none need be sent along. */
+  readonly answersDigests?: boolean;
 }
 
 /**

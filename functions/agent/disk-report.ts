@@ -1,14 +1,10 @@
 import type { AgentFailure } from "../../core/jobs/agent-messages.ts";
-import { GIB, nextSize } from "../../core/jobs/shortage.ts";
+import { GIB, nextSize, readable } from "../../core/jobs/shortage.ts";
 import type { DiskUse } from "../../core/ports/agent-tools.ts";
 
 const LONGEST_TEXT = 2000;
 
-function gibibytes(bytes: number): string {
-  return `${(bytes / GIB).toFixed(1)} GiB`;
-}
-
-/** How the disk stands to what the job asked for, in GiB, and which of the two has to change. */
+/** How the disk stands to what the job asked for, and which of the two has to change. */
 export function withDiskUse(
   failure: AgentFailure,
   asked: number,
@@ -16,8 +12,8 @@ export function withDiskUse(
 ): AgentFailure {
   const facts = [
     `The job asked for ${asked} GiB (build_env_size)`,
-    ...(used === undefined ? [] : [`its work folder holds ${gibibytes(used)}`]),
-    `of the disk's ${gibibytes(size)} are ${gibibytes(free)} free`,
+    ...(used === undefined ? [] : [`its work folder holds ${readable(used)}`]),
+    `of the disk's ${readable(size)} are ${readable(free)} free`,
   ];
   const hint =
     used !== undefined && used >= asked * GIB * 0.9

@@ -2,7 +2,7 @@ import { isDomainError } from "../../core/errors.ts";
 import type { AgentFailure } from "../../core/jobs/agent-messages.ts";
 import type { FailureCode } from "../../core/jobs/failure.ts";
 import { WORK_FOLDER_LOST } from "../../core/jobs/losses.ts";
-import { memoryHint, readable } from "../../core/jobs/shortage.ts";
+import { memoryHint } from "../../core/jobs/shortage.ts";
 import type { DiskTool } from "../../core/ports/agent-tools.ts";
 import type { JobLimits } from "../../core/ports/job-runner.ts";
 import { StepFailure } from "./step.ts";
@@ -105,7 +105,7 @@ async function watchDisk(
     const used = (await orUnknown(disk.use(workFolder, signal), signal))?.used;
     if (used === undefined) continue;
     known = { free, used, at: performance.now(), took: performance.now() - began };
-    if (used > limit) return exceeded.abort(tooMuch(used, limit));
+    if (used > limit) return exceeded.abort(tooMuch());
   }
 }
 
@@ -138,7 +138,9 @@ async function pause(signal: AbortSignal): Promise<boolean> {
   return !signal.aborted;
 }
 
-function tooMuch(used: number, limit: number): StepFailure {
-  const message = `The job used ${readable(used)} of disk, more than the ${readable(limit)} that it may use.`;
-  return new StepFailure("disk_full", message, { hint: "Ask for more (build_env_size)." });
+/** How much was asked for and used is told of whatever fills a disk. */
+function tooMuch(): StepFailure {
+  return new StepFailure("disk_full", "The job used more of the disk than it may.", {
+    hint: "Ask for more (build_env_size).",
+  });
 }

@@ -1,3 +1,4 @@
+import { digestHeaders } from "../http/digest-headers.ts";
 import { endpoint } from "../http/endpoint.ts";
 import { signedAddress, SignedQuery } from "./signed.ts";
 
@@ -13,12 +14,14 @@ export default endpoint({
   problems: [403],
   takesBytes: { description: "The object's bytes" },
   status: 204,
-  async run({ services, params, query, upload }) {
+  answerHeaders: { "repr-digest": "The digests of the bytes that came: sha-256 and md5" },
+  async run({ services, params, query, upload, header }) {
     const address = signedAddress(services.signedUrls, "PUT", params, query);
-    await services.artifacts.write(address, upload.bytes, {
+    const stored = await services.artifacts.write(address, upload.bytes, {
       contentType: upload.contentType ?? "application/octet-stream",
       metadata: upload.metadata,
       expect: upload.expect,
     });
+    for (const [name, value] of Object.entries(digestHeaders(stored))) header(name, value);
   },
 });

@@ -10,7 +10,7 @@ describe("what is said of a full disk", () => {
     expect(withDiskUse(FULL, 60, use)).toEqual({
       code: "disk_full",
       message:
-        "The disk is full. The job asked for 60 GiB (build_env_size), its work folder holds 3.2 GiB, of the disk's 10.0 GiB are 0.0 GiB free.",
+        "The disk is full. The job asked for 60 GiB (build_env_size), its work folder holds 3.2 GiB, of the disk's 10 GiB are 0 MiB free.",
       hint: expect.stringContaining("less room than the job may use"),
     });
   });

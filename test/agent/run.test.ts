@@ -106,7 +106,7 @@ describe("an agent whose step fails", () => {
     expect(service.failed()).toMatchObject({
       code: "disk_full",
       message: expect.stringMatching(
-        /The job asked for 60 GiB \(build_env_size\), its work folder holds \d+\.\d GiB, of the disk's \d+\.\d GiB are \d+\.\d GiB free\.$/u,
+        /The job asked for 60 GiB \(build_env_size\), its work folder holds [\d.]+ [GM]iB, of the disk's [\d.]+ GiB are [\d.]+ [GM]iB free\.$/u,
       ),
       hint: expect.stringContaining("IMS_MAX_JOBS"),
     });

@@ -27,7 +27,8 @@ export function createSignedUrls({ signer, publicUrl, clock }: SignedUrlsConfig)
       const signature = signer.sign(signedText(method, address, expires));
       const query = new URLSearchParams({ method, expires: String(expires), signature });
       const url = `${publicUrl()}/signed/${address.bucket}/${urlPath(address.key)}?${query.toString()}`;
-      return { method, url, expires_at: new Date(expires * 1000).toISOString() };
+      const expires_at = new Date(expires * 1000).toISOString();
+      return { method, url, expires_at, ...(method === "PUT" ? { answersDigests: true } : {}) };
     },
     verify: (claim) => judge(claim, signer, clock.now()),
   };

@@ -1,11 +1,8 @@
 import { join } from "node:path";
+import { readable } from "../../../core/jobs/shortage.ts";
 import type { StepContext, StepFunction } from "../step.ts";
 import { LOG_HINT, diskFull, expectSquashfsDone, failWith, left, orFail, toolMissing } from "./failing.ts";
 import { percentReporter } from "./percent.ts";
-
-function mebibytes(bytes: number): string {
-  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
-}
 
 /** What is mounted below would be packed too, or the host's devices with it. */
 async function freeOfMounts({ log, tools }: StepContext, imageRoot: string): Promise<void> {
@@ -16,12 +13,11 @@ async function freeOfMounts({ log, tools }: StepContext, imageRoot: string): Pro
 
 async function expectSpace(context: StepContext, imageRoot: string, file: string): Promise<void> {
   const { signal, tools } = context;
-  const { needed, free } = await orFail(
-    tools.squashfs.space(imageRoot, file, signal),
-    failWith("packing_failed", LOG_HINT),
-  );
+  const failing = failWith("packing_failed", LOG_HINT);
+  if (await orFail(tools.squashfs.isAmple(imageRoot, file), failing)) return;
+  const { needed, free } = await orFail(tools.squashfs.space(imageRoot, file, signal), failing);
   if (free < needed)
-    throw diskFull(`Packing needs at least ${mebibytes(needed)}, and ${mebibytes(free)} are free.`);
+    throw diskFull(`Packing needs at least ${readable(needed)}, and ${readable(free)} are free.`);
 }
 
 export const packRootfs: StepFunction<"pack-rootfs"> = async (context, { options }) => {

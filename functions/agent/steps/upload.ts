@@ -32,9 +32,13 @@ function uploadFailure(part: ImagePart, sent: string, error: DomainError): StepF
   return new StepFailure("upload_failed", message, { hint, cause: error });
 }
 
-async function uploadOne(context: StepContext, part: ImagePart, file: string): Promise<UploadedArtifact> {
+async function uploadOne(
+  context: StepContext,
+  part: ImagePart,
+  file: string,
+  report: (done: number, all: number) => void,
+): Promise<UploadedArtifact> {
   const { log, service, signal, tools } = context;
-  const report = percentReporter(context, `Uploading ${part}`);
   let sent = "";
   const sending = tools.transfer.upload({
     file,
@@ -52,9 +56,20 @@ async function uploadOne(context: StepContext, part: ImagePart, file: string): P
   return { part, ...digests };
 }
 
+/** The rootfs, which takes longest, tells how far it is. Once one cannot be stored, the others are of no use. */
 export const upload: StepFunction<"upload"> = async (context) => {
-  for (const [part, file] of filesOf(context.state)) {
-    const artifact = await uploadOne(context, part, file);
-    context.state.uploaded = [...context.state.uploaded, artifact];
-  }
+  const useless = new AbortController();
+  const signal = AbortSignal.any([context.signal, useless.signal]);
+  const report = percentReporter(context, "Uploading rootfs");
+  const sending = filesOf(context.state).map(async ([part, file]) => {
+    try {
+      const progress = part === "rootfs" ? report : () => undefined;
+      return await uploadOne({ ...context, signal }, part, file, progress);
+    } catch (error) {
+      useless.abort(error);
+      throw error;
+    }
+  });
+  await Promise.allSettled(sending);
+  context.state.uploaded = await Promise.all(sending);
 };

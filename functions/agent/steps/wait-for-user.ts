@@ -4,7 +4,10 @@ import type { ShellOrder } from "../../../core/jobs/plan.ts";
 import { StepFailure, type StepContext, type StepFunction } from "../step.ts";
 import { failWith, left, orFail } from "./failing.ts";
 
-const LOOK_MS = 1000;
+/** Programs in the shell wait for what comes after their word. */
+const LISTEN_MS = 100;
+/** Whether the shell is used takes more to tell. */
+const WATCH_MS = 1000;
 const REPORT_SECONDS = 5;
 
 const trouble = failWith("shell_failed", "The last lines of the job's log say more; retry.");
@@ -53,6 +56,7 @@ function createIdleWatch(context: StepContext, shell: OpenShell, order: ShellOrd
 export async function waitForWord(context: StepContext): Promise<"complete" | "failed"> {
   const { plan, signal, state } = context;
   const shell = left(state.shell, "the shell");
+  let watchedAt = Number.NEGATIVE_INFINITY;
   const watch = createIdleWatch(context, shell, left(plan.shell, "how to open the shell"));
   let end: string | undefined;
   void shell.ended.then((how) => (end = how));
@@ -63,8 +67,11 @@ export async function waitForWord(context: StepContext): Promise<"complete" | "f
       throw new StepFailure("shell_failed", `sshd ended before the user was done (${end}).`, {
         hint: "Somebody in the shell, or on the machine, ended it: see the job's log, then retry.",
       });
-    await watch();
-    await delay(LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+    if (performance.now() - watchedAt >= WATCH_MS) {
+      watchedAt = performance.now();
+      await watch();
+    }
+    await delay(LISTEN_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 }
 

@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { statfs, writeFile } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -89,6 +89,15 @@ describe("the space that packing needs", () => {
     expect(after.needed - before.needed).toBeGreaterThanOrEqual(2_000_000);
     expect(after.needed).toBeLessThan(8_000_000);
     expect(after.free).toBeGreaterThan(0);
+  });
+
+  it("need not be counted where the disk is less than four fifths full", async () => {
+    const folder = await scratchFolder();
+    const { bavail, bfree, blocks } = await statfs(folder);
+    const { isAmple } = createSquashfs({ run: () => Promise.reject(new Error("nothing is run")) });
+    expect(await isAmple(folder, join(folder, "out"))).toBe(bavail >= (blocks - bfree) * 0.25);
+    // a tree on another disk may be of any size
+    expect(await isAmple("/proc/self", join(folder, "out"))).toBe(false);
   });
 
   it("cannot be told of what is not there", async () => {

@@ -14,10 +14,11 @@ interface Given extends TransferConfig {
   readonly content?: Uint8Array;
   readonly target?: (url: string) => Promise<string>;
   readonly signal?: AbortSignal;
+  readonly answersDigests?: boolean;
 }
 
 async function sendTo(listener: RequestListener, given: Given = {}) {
-  const { content = CONTENT, target, signal, ...config } = given;
+  const { content = CONTENT, target, signal, answersDigests = false, ...config } = given;
   const file = join(await scratchFolder(), "artifact");
   await writeFile(file, content);
   const base = await httpServer(listener);
@@ -30,7 +31,14 @@ async function sendTo(listener: RequestListener, given: Given = {}) {
       targets += 1;
       const plain = `${base}/part?signature=${targets}`;
       const url = (await target?.(plain)) ?? plain;
-      return { method: "PUT", url, headers: { "x-signed": "yes" }, expires_at: "2030-01-01T00:00:00.000Z" };
+      const expires_at = "2030-01-01T00:00:00.000Z";
+      return {
+        method: "PUT",
+        url,
+        headers: { "x-signed": "yes" },
+        expires_at,
+        answers_digests: answersDigests,
+      };
     },
     onProgress: (bytes) => progress.push(bytes),
     onRetry: (reason) => retries.push(reason),
@@ -70,6 +78,45 @@ describe("sending a file", () => {
       sha256: digest("sha256", "hex"),
     });
     expect(progress.at(-1)).toBe(CONTENT.length);
+  });
+
+  it("sends no digests to where they are counted, and compares those of what came", async () => {
+    const seen: unknown[] = [];
+    const answers = [
+      "md5=:AAAA:",
+      `sha-256=:${digest("sha256", "base64")}:, md5=:${digest("md5", "base64")}:`,
+    ];
+    const { digests, retries } = await sendTo(
+      (request, response) => {
+        seen.push(request.headers["content-md5"], request.headers["repr-digest"]);
+        const answer = answers.shift() ?? "";
+        request.resume().on("end", () => response.writeHead(204, { "repr-digest": answer }).end());
+      },
+      { answersDigests: true },
+    );
+    expect(seen).toEqual([undefined, undefined, undefined, undefined]);
+    expect(digests).toEqual({
+      size: CONTENT.length,
+      md5: digest("md5", "hex"),
+      sha256: digest("sha256", "hex"),
+    });
+    expect(retries).toEqual(["The service did not tell the digests of what came."]);
+  });
+
+  it("is not content with other bytes than it sent", async () => {
+    const wrong = createHash("sha256").digest("base64");
+    const sending = sendTo(
+      (request, response) =>
+        void request.resume().on("end", () => {
+          response.writeHead(204, { "repr-digest": `sha-256=:${wrong}:, md5=:${digest("md5", "base64")}:` });
+          response.end();
+        }),
+      { answersDigests: true, maxTries: 2 },
+    );
+    await expect(sending).rejects.toMatchObject({
+      code: "unavailable",
+      message: "What came is not what was sent.",
+    });
   });
 
   it("sends an empty file", async () => {

@@ -104,6 +104,7 @@ async function pack(script: string, free?: number) {
   const { space } = createSquashfs({ run: context.run });
   const squashfs = {
     ...context.tools.squashfs,
+    isAmple: () => Promise.resolve(free === undefined),
     space: async (...given: Parameters<typeof space>) => ({
       ...(await space(...given)),
       ...(free === undefined ? {} : { free }),
@@ -191,12 +192,12 @@ async function send(parts: readonly string[], status = 200) {
 describe("uploading an image's parts", () => {
   it("sends each to its own place and tells what was sent", async () => {
     const { state, stored, reports } = await send(["boot_parameters"]);
-    expect([...stored.keys()]).toEqual(["/rootfs", "/kernel", "/initrd", "/boot_parameters"]);
+    expect([...stored.keys()].sort()).toEqual(["/boot_parameters", "/initrd", "/kernel", "/rootfs"]);
     expect(stored.get("/boot_parameters")).toBe("kernel-parameters");
     expect(state.uploaded.map(({ part }) => part)).toEqual(["rootfs", "kernel", "initrd", "boot_parameters"]);
     const hash = (algorithm: string): string => createHash(algorithm).update("initrd").digest("hex");
     expect(state.uploaded[2]).toEqual({ part: "initrd", size: 6, md5: hash("md5"), sha256: hash("sha256") });
-    expect(reports.at(-1)).toEqual({ message: "Uploading boot_parameters", percent: 100 });
+    expect(reports.at(-1)).toEqual({ message: "Uploading rootfs", percent: 100 });
   });
 
   it("sends the list of packages, where there is one, as JSON", async () => {
@@ -215,7 +216,7 @@ describe("uploading an image's parts", () => {
   it("fails when the service does not take one", async () => {
     await expect(send([], 413)).rejects.toMatchObject({
       code: "upload_failed",
-      message: expect.stringMatching(/^The image's rootfs could not be stored.*HTTP 413/u),
+      message: expect.stringMatching(/^The image's (?:rootfs|kernel|initrd) could not be stored.*HTTP 413/u),
       hint: expect.stringContaining("reached"),
     });
   });

@@ -72,7 +72,7 @@ describe("the plan of a customize job", () => {
   it.each([
     ["the object's metadata", "0".repeat(32), "1".repeat(32), "0".repeat(32)],
     ["else the manifest", undefined, "1".repeat(32).replaceAll("1", "A"), "a".repeat(32)],
-    ["else the store, where both are no md5", "none", "", "0cc175b9c0f1b6a831c399e269772661"],
+    ["nobody, where both are no md5: the store has the sha256 of the same bytes", "none", "", undefined],
   ])("has the rootfs checked by the md5 of %s", async (_, metadata, manifest, expected) => {
     const { artifacts } = service.ports;
     const source = (async function* () {
@@ -87,7 +87,9 @@ describe("the plan of a customize job", () => {
     const link = await storeManifest(artifacts, "mine", { version: "1.0", artifacts: [entry] });
     const image = (await service.post("/v3/images", { name: "i", link })).json;
     const { ask } = await customizing({ artifact_id: image.id });
-    expect((await ask("plan")).json.steps[1].download.md5).toBe(expected);
+    const { download } = (await ask("plan")).json.steps[1];
+    expect(download.md5).toBe(expected);
+    expect(download.sha256).toBe("ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb");
   });
 
   it("is refused when the rootfs is gone for good", async () => {
