@@ -2,6 +2,9 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Json } from "./json.ts";
 import type { ServiceProcess } from "./service-process.ts";
 
+/** One process of a service, or several. */
+export type Asked = Pick<ServiceProcess, "fetch">;
+
 const KINDS = ["images", "recipes", "public-keys"] as const;
 type Kind = (typeof KINDS)[number];
 const PARTS = ["rootfs", "kernel", "initrd"] as const;
@@ -44,7 +47,7 @@ export const createCaller = (): Caller => ({ allowed: new Map(), unanswered: new
 class Wrong extends Error {}
 
 /** Works through a service until it is gone; throws when it answers otherwise than it should. */
-export async function callUntilGone(service: ServiceProcess, caller: Caller, name: string): Promise<void> {
+export async function callUntilGone(service: Asked, caller: Caller, name: string): Promise<void> {
   for (let n = 0; ; n += 1)
     try {
       const mine = [...caller.allowed.values()].flatMap(([known]) =>
@@ -59,7 +62,7 @@ export async function callUntilGone(service: ServiceProcess, caller: Caller, nam
     }
 }
 
-async function create(service: ServiceProcess, caller: Caller, name: string): Promise<void> {
+async function create(service: Asked, caller: Caller, name: string): Promise<void> {
   const kind = pick(KINDS) ?? "images";
   caller.unanswered.set(name, kind);
   const answer = await service.fetch(`/v3/${kind}`, { method: "POST", ...json({ ...BODIES[kind], name }) });
@@ -82,7 +85,7 @@ interface Operation {
   readonly leadsTo: Known;
 }
 
-async function change(service: ServiceProcess, caller: Caller, known: Known): Promise<void> {
+async function change(service: Asked, caller: Caller, known: Known): Promise<void> {
   const operation = pick(operationsOn(known));
   if (operation === undefined) return;
   caller.allowed.set(known.id, [known, operation.leadsTo]);
@@ -151,7 +154,7 @@ function uploads(known: Known): Operation[] {
 }
 
 /** What the service says of all records now, in the same words, by id. */
-export async function observed(service: ServiceProcess): Promise<Map<string, Known>> {
+export async function observed(service: Asked): Promise<Map<string, Known>> {
   const all = new Map<string, Known>();
   for (const kind of KINDS)
     for (const side of ["live", "trash"] as const) {
@@ -168,7 +171,7 @@ export async function observed(service: ServiceProcess): Promise<Map<string, Kno
 
 /** Digests of the very bytes that are handed out. */
 async function partsOf(
-  service: ServiceProcess,
+  service: Asked,
   kind: Kind,
   id: string,
   linked: boolean,

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { afterAll, beforeAll } from "vitest";
-import { type Localstack, startLocalstack } from "../../infra/localstack/start.ts";
+import { type Localstack, localstackEnvironment, startLocalstack } from "../../infra/localstack/start.ts";
 
 const START_LIMIT_MS = 15 * 60_000;
 
@@ -8,7 +8,9 @@ const START_LIMIT_MS = 15 * 60_000;
 export function withLocalstack(): void {
   let own: Localstack | undefined;
   beforeAll(async () => {
-    if (process.env["AWS_ENDPOINT_URL"] !== undefined) return;
+    const given = process.env["AWS_ENDPOINT_URL"];
+    if (given !== undefined)
+      return void Object.assign(process.env, { ...localstackEnvironment(given), ...process.env });
     const signal = AbortSignal.timeout(START_LIMIT_MS);
     own = await startLocalstack({ say: (line) => void process.stdout.write(`${line}\n`), signal });
     Object.assign(process.env, own.env);

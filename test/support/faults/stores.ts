@@ -18,10 +18,7 @@ import type { FaultProxy } from "./proxy.ts";
 
 /** A service in this process, without timers, whose stores are reached at this endpoint. */
 async function serviceAt(storage: FreshStorage, data: string, endpoint: string, clock = createSystemClock()) {
-  const env: Record<string, string> = { ...localstackEnv(storage, endpoint), IMS_DATA: data };
-  // The SDK looks for them here.
-  for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]) process.env[name] ??= env[name];
-  const config = readConfig(env, "x64");
+  const config = readConfig({ ...localstackEnv(storage, endpoint), IMS_DATA: data }, "x64");
   const signer = createHmacSigner(new Uint8Array(32).fill(7));
   const records = await openRecords(config);
   const { artifacts } = await openArtifacts(config, { signer, clock, publicUrl: () => "http://localhost" });

@@ -68,7 +68,7 @@ export async function afterwards(world: World): Promise<void> {
   const { service } = world;
   await nothingLeft(service);
   await allReleased(service);
-  const drift = await settledDrift(service);
+  const drift = await settledDrift({ IMS_DATA: service.data });
   expect([drift.orphans, drift.missing]).toEqual([[], []]);
   const id = await held(world, kindOf("create"), "queue");
   const next = await inStatusWithin(LIMIT_SECONDS, service, id, "success", "error");
