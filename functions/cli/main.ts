@@ -53,6 +53,9 @@ process.exitCode = await runCli(
           agentEnv: environment,
         }).leftovers(),
       arch: process.arch,
+      environment: Object.fromEntries(
+        Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+      ),
       node: process.execPath,
     },
   },

@@ -9,7 +9,7 @@ Starts LocalStack's DynamoDB and S3 on loopback, without Docker, and prints the 
 it. It stays until Ctrl-C; what it stores is kept in memory. Needs Python 3.11, Java 17 and Maven, which are installed by
 apt on Debian and Ubuntu; the first start takes a minute.
 
-  --port N  where it listens (4566)
+  --port N  where it listens (4566); 0 takes a free one
   --env     prints the environment and ends, for a LocalStack that runs already (infra/localstack/compose.yaml)
 `;
 
@@ -22,7 +22,7 @@ function printEnvironment(endpoint: string): void {
 
 function readPort(text: string): number {
   const port = Number(text);
-  if (!/^\d{1,5}$/u.test(text) || port < 1 || port > 65_535) throw new Error(`--port is no port: ${text}`);
+  if (!/^\d{1,5}$/u.test(text) || port > 65_535) throw new Error(`--port is no port: ${text}`);
   return port;
 }
 
@@ -43,7 +43,8 @@ async function main(): Promise<void> {
   });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => stop.abort(new Error("interrupted")));
-  const localstack = await startLocalstack({ say, port, signal: stop.signal });
+  const place = port === 0 ? {} : { port };
+  const localstack = await startLocalstack({ say, ...place, signal: stop.signal });
   try {
     say(`LocalStack answers at ${localstack.endpoint} until Ctrl-C. For the service, in another shell:\n`);
     printEnvironment(localstack.endpoint);

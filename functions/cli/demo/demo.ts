@@ -13,6 +13,7 @@ import { packRecipe } from "./recipe-archive.ts";
 import { failureLines, nextLines, successLines } from "./report.ts";
 import { startService } from "./service.ts";
 import type { RunningService } from "./service.ts";
+import { startLocalstack } from "./storage.ts";
 import { makePublicKey } from "./ssh-key.ts";
 import { checkImage } from "./verify.ts";
 
@@ -187,6 +188,7 @@ async function build(demo: Demo, service: RunningService, mirror: string): Promi
     data: options.data,
     url,
     running: options.keep,
+    passing: options.localstack,
     booted: options.boot,
   };
   for (const line of nextLines(next)) terminal.line(line);
@@ -194,12 +196,29 @@ async function build(demo: Demo, service: RunningService, mirror: string): Promi
   return 0;
 }
 
-async function withService(demo: Demo, mirror: string): Promise<number> {
+async function withStorage(demo: Demo, mirror: string): Promise<number> {
+  if (!demo.options.localstack) return await withService(demo, mirror, {});
+  const localstack = await startLocalstack(demo);
+  try {
+    return await withService(demo, mirror, localstack.ready);
+  } catch (error) {
+    throw localstack.gone.aborted ? localstack.gone.reason : error;
+  } finally {
+    await localstack.stop();
+  }
+}
+
+async function withService(
+  demo: Demo,
+  mirror: string,
+  storage: Readonly<Record<string, string>>,
+): Promise<number> {
   const { terminal, run, home, data, signal } = demo;
   const logFile = join(data, "service.log");
-  const service = await startService({ run, node: demo.demo.node, home, data, logFile, signal });
+  const service = await startService({ run, node: demo.demo.node, home, data, logFile, storage, signal });
   try {
-    terminal.line(`The service listens on ${service.url}; its data is in ${data}, its log in ${logFile}.`);
+    const where = demo.options.localstack ? "its data is in DynamoDB and S3" : `its data is in ${data}`;
+    terminal.line(`The service listens on ${service.url}; ${where}, its log in ${logFile}.`);
     return await build(demo, service, mirror);
   } catch (error) {
     throw service.gone.aborted ? service.gone.reason : error;
@@ -219,7 +238,7 @@ async function runDemo(context: CliContext, words: readonly string[]): Promise<n
   if (!(await setUpTools(demo))) return 1;
   const mirror = await findMirror(demo);
   demo.terminal.line(`Building from ${mirror}`);
-  return withService(demo, mirror);
+  return withStorage(demo, mirror);
 }
 
 export const demoCommand: CliCommand = {

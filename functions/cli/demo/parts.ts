@@ -37,6 +37,8 @@ export interface DemoParts {
   readonly leftovers: (data: string) => Promise<readonly string[]>;
   /** As `process.arch` has it. */
   readonly arch: string;
+  /** All of the user's environment, for installers, which have settings there. */
+  readonly environment: Readonly<Record<string, string>>;
   /** The Node that runs this. */
   readonly node: string;
 }

@@ -69,11 +69,15 @@ export interface NextSteps {
   /** Where the service listens when the user comes to try. */
   readonly url: string;
   readonly running: boolean;
+  /** Whether what was stored goes with the demo. */
+  readonly passing: boolean;
   readonly booted: boolean;
 }
 
 export function nextLines(next: NextSteps): readonly string[] {
   const { imageId, jobId, data, url } = next;
+  if (next.passing && !next.running)
+    return ["", "LocalStack goes now, and the image with it; --keep leaves both running until Ctrl-C."];
   return [
     "",
     "What to try next",

@@ -27,6 +27,7 @@ async function run(words: readonly string[], work: CliCommand["run"] = async () 
         throw new Error("not part of this");
       },
       leftovers: never,
+      environment: {},
       arch: "x64",
       node: "node",
     },

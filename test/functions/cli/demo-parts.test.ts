@@ -46,7 +46,13 @@ describe("choosing the package archive", () => {
 
 describe("the demo's options", () => {
   it("have defaults", () => {
-    expect(readDemoOptions([])).toEqual({ boot: false, keep: false, mirror: undefined, data: "./data/demo" });
+    expect(readDemoOptions([])).toEqual({
+      boot: false,
+      keep: false,
+      localstack: false,
+      mirror: undefined,
+      data: "./data/demo",
+    });
   });
 
   it("take a mirror without its last slash", () => {
@@ -159,6 +165,7 @@ describe("what the demo says in the end", () => {
       data: "./data/demo",
       url: "http://127.0.0.1:9100",
       running: false,
+      passing: false,
       booted: false,
     };
     expect(nextLines(next).join("\n")).toContain("IMS_DATA=./data/demo npm start");
@@ -166,6 +173,9 @@ describe("what the demo says in the end", () => {
     const running = nextLines({ ...next, running: true, booted: true }).join("\n");
     expect(running).not.toContain("npm start");
     expect(running).not.toContain("--boot");
+    const passing = nextLines({ ...next, passing: true }).join("\n");
+    expect(passing).toContain("--keep");
+    expect(passing).not.toContain("npm start");
   });
 
   it("tells of a failure where, why, what to do and the log's last lines, without control characters", () => {
