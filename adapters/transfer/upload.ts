@@ -61,8 +61,6 @@ function answeredDigest(headers: IncomingHttpHeaders, algorithm: "sha-256" | "md
 function digestHeaders({ md5, sha256 }: Digests): Record<string, string> {
   return {
     "content-md5": base64(md5),
-    // Clients of the original look for it in the object's metadata.
-    "x-amz-meta-md5sum": md5,
     "repr-digest": `sha-256=:${base64(sha256)}:`,
   };
 }

@@ -30,9 +30,9 @@ export function withinBuckets(artifacts: Artifacts, buckets: readonly string[]):
     async *list(bucket, prefix) {
       if (allows({ bucket })) yield* artifacts.list(bucket, prefix);
     },
-    async signUrl(method, address, lifetime) {
+    async signUrl(method, address, lifetime, metadata) {
       require(address);
-      return await artifacts.signUrl(method, address, lifetime);
+      return await artifacts.signUrl(method, address, lifetime, metadata);
     },
     check: () => artifacts.check(),
   };

@@ -41,7 +41,7 @@ export interface Agents {
 }
 
 export function createAgents(ports: CorePorts, settings: Settings, wake: () => void): Agents {
-  const { records, artifacts, logs, clock } = ports;
+  const { records, logs, clock } = ports;
 
   const starts = createLogStarts(logs);
   const { current, working } = createAgentGuard(records);
@@ -76,14 +76,8 @@ export function createAgents(ports: CorePorts, settings: Settings, wake: () => v
       await current(agent);
       return await logs.size(agent.jobId, agent.attempt);
     },
-    async uploadTarget(agent, part) {
-      const { job } = await working(agent);
-      const address = { bucket: settings.buckets.images, key: partKey(job.value.planned_image_id, part) };
-      const signed = await artifacts.signUrl("PUT", address, settings.jobs.signedUrlSeconds);
-      const { url, expires_at, answersDigests: answers_digests } = signed;
-      const answers = answers_digests === undefined ? {} : { answers_digests };
-      return { method: "PUT", headers: uploadHeaders(job.value), url, expires_at, ...answers };
-    },
+    uploadTarget: async (agent, part) =>
+      await createUploadTarget(ports, settings, (await working(agent)).job.value, part),
     async finish(agent, message) {
       await reapply(ports, async () => {
         const { job } = await current(agent);
@@ -104,13 +98,31 @@ export function createAgents(ports: CorePorts, settings: Settings, wake: () => v
   };
 }
 
+async function createUploadTarget(
+  { artifacts }: Pick<CorePorts, "artifacts">,
+  settings: Settings,
+  job: Job,
+  part: ImagePart,
+): Promise<UploadTarget> {
+  const address = { bucket: settings.buckets.images, key: partKey(job.planned_image_id, part) };
+  const metadata = uploadMetadata(job);
+  const signed = await artifacts.signUrl("PUT", address, settings.jobs.signedUrlSeconds, metadata);
+  const { url, expires_at, answersDigests: answers_digests } = signed;
+  const answers = answers_digests === undefined ? {} : { answers_digests };
+  return { method: "PUT", headers: metadataHeaders(metadata), url, expires_at, ...answers };
+}
+
 /** User metadata that clients of the original look for on an image's objects. */
-function uploadHeaders(job: Job): Record<string, string> {
+function uploadMetadata(job: Job): Record<string, string> {
   return {
-    "x-amz-meta-x-shasta-ims-image-id": job.planned_image_id,
-    "x-amz-meta-x-shasta-ims-image-name": encodeURIComponent(job.image_root_archive_name),
-    "x-amz-meta-x-shasta-ims-job-id": job.id,
+    "x-shasta-ims-image-id": job.planned_image_id,
+    "x-shasta-ims-image-name": encodeURIComponent(job.image_root_archive_name),
+    "x-shasta-ims-job-id": job.id,
   };
+}
+
+function metadataHeaders(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`x-amz-meta-${name}`, value]));
 }
 
 /** The log's end is read for a failure alone, when it is told first. */

@@ -92,8 +92,16 @@ export interface Artifacts {
   /** Every object whose key starts with the prefix, by key (UTF-16 order). All of them, however many. */
   list(bucket: string, prefix: string): AsyncIterable<ArtifactInfo>;
 
-  /** A URL that lets its bearer do this one thing until it expires. `lifetime` in seconds, 1 to 604,800. */
-  signUrl(method: SignedMethod, address: ArtifactAddress, lifetime: number): Promise<SignedUrl>;
+  /**
+   * A URL that lets its bearer do this one thing until it expires. `lifetime` in seconds, 1 to 604,800. The bearer of a
+   * PUT sends these user `metadata` with it, as `x-amz-meta-` headers, and no others: some stores refuse them else.
+   */
+  signUrl(
+    method: SignedMethod,
+    address: ArtifactAddress,
+    lifetime: number,
+    metadata?: Readonly<Record<string, string>>,
+  ): Promise<SignedUrl>;
 
   /** Proves that objects can be written now. @throws `unavailable` or `storage-full` with the reason. */
   check(): Promise<void>;

@@ -19,6 +19,7 @@ const LIMITS: Readonly<Record<string, readonly Limit[]>> = {
     { key: /^latencyP99Ms$/u, atMost: 300 },
     { key: /^coreShare/u, atMost: 0.05 },
   ],
+  "localstack-records": [{ key: /^(?:read|readJson|write|commit)Ratio$/u, atMost: 1.15 }],
   customize: [{ key: /^jobRatio$/u, atMost: 1.25 }],
   job: [{ key: /^overheadRatio$/u, atMost: 0.1 }],
   api: [

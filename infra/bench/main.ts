@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { benchApi } from "./api.ts";
 import { benchCustomize } from "./customize.ts";
 import { benchJob } from "./job.ts";
+import { benchLocalstack } from "./localstack.ts";
 import { benchLogs } from "./logs.ts";
 import { resultLine } from "./limits.ts";
 import { benchStart } from "./start.ts";
@@ -13,7 +14,7 @@ import { benchTransfer } from "./transfer.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = path.join(root, "bench-results");
 
-const HELP = `npm run bench [-- start] [-- transfer] [-- api] [-- logs] [-- job] [-- customize]
+const HELP = `npm run bench [-- start] [-- transfer] [-- api] [-- logs] [-- job] [-- customize] [-- --localstack]
 
 start     service start to first answered request, against an empty Node program that listens
 transfer  upload and download of 2 GiB through the API on local files, against cp and sync
@@ -23,7 +24,9 @@ job       time of a whole build job, against kiwi and mksquashfs alone (needs th
 customize a customize job without a change, against unsquashfs, mksquashfs and copies by hand (squashfs-tools, OpenSSH,
           root, minutes)
 
-Without names all of them run. Results are printed beside what is wanted, and written to bench-results/.
+--localstack  what our adapters add to the AWS SDK's bare calls, on a LocalStack that is started and stopped
+
+Without names all of them run, but for --localstack, which runs alone. Results are printed beside what is wanted, and written to bench-results/.
 `;
 
 const BENCHES = {
@@ -39,14 +42,18 @@ async function main(args: readonly string[]): Promise<void> {
   if (args.includes("--help")) return void process.stdout.write(HELP);
   mkdirSync(folder, { recursive: true });
   const results: Record<string, unknown> = {};
-  for (const [name, bench] of Object.entries(BENCHES)) {
-    if (args.length > 0 && !args.includes(name)) continue;
-    process.stdout.write(`${name} …\n`);
-    const result = await bench();
+  const keep = (name: string, result: Readonly<Record<string, number>>) => {
     results[name] = result;
     for (const [what, value] of Object.entries(result))
       process.stdout.write(`${resultLine(name, what, value)}\n`);
-  }
+  };
+  if (args.includes("--localstack")) await benchLocalstack(keep);
+  else
+    for (const [name, bench] of Object.entries(BENCHES)) {
+      if (args.length > 0 && !args.includes(name)) continue;
+      process.stdout.write(`${name} …\n`);
+      keep(name, await bench());
+    }
   const file = path.join(folder, `${new Date().toISOString().replaceAll(":", "-")}.json`);
   writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
   process.stdout.write(`Written to ${path.relative(root, file)}\n`);

@@ -5,7 +5,7 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DynamoDBClient, ListTablesCommand } from "@aws-sdk/client-dynamodb";
 import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
-import { awsClientOptions } from "../../adapters/aws/options.ts";
+import { type AwsConfig, awsClientOptions } from "../../adapters/aws/options.ts";
 import { listProcesses } from "../../adapters/process/process-table.ts";
 import { createRunCommand } from "../../adapters/process/spawn.ts";
 import { freePort } from "../bench/measure.ts";
@@ -33,6 +33,8 @@ export interface LocalstackOrder {
 
 export interface Localstack {
   readonly endpoint: string;
+  /** For our adapters. */
+  readonly aws: AwsConfig;
   /** For the SDK's clients, and for a service. */
   readonly env: Readonly<Record<string, string>>;
   /** Resolves, with its last lines, when it has ended. */
@@ -40,6 +42,13 @@ export interface Localstack {
   /** Resolves when none of its processes and files are left. */
   stop(): Promise<void>;
 }
+
+const awsAt = (endpoint: string): AwsConfig => ({
+  region: REGION,
+  endpoint,
+  credentials: CREDENTIALS,
+  forcePathStyle: true,
+});
 
 /** What clients and services must know of a LocalStack at this address. */
 export function localstackEnvironment(endpoint: string): Record<string, string> {
@@ -72,7 +81,7 @@ export async function startLocalstack(order: LocalstackOrder): Promise<Localstac
   };
   try {
     await untilUp(endpoint, ended, order.signal);
-    return { endpoint, env: localstackEnvironment(endpoint), ended, stop };
+    return { endpoint, aws: awsAt(endpoint), env: localstackEnvironment(endpoint), ended, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -157,8 +166,7 @@ async function untilUp(
 
 /** LocalStack's own word on its health calls DynamoDB running whose Java has died: the services themselves are asked. */
 async function isUp(endpoint: string): Promise<boolean> {
-  const config = { region: REGION, endpoint, credentials: CREDENTIALS };
-  const options = awsClientOptions(config, { maxAttempts: 1, idleMilliseconds: 3000 });
+  const options = awsClientOptions(awsAt(endpoint), { maxAttempts: 1, idleMilliseconds: 3000 });
   const s3 = new S3Client({ ...options, forcePathStyle: true });
   const dynamodb = new DynamoDBClient(options);
   try {
