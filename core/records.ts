@@ -41,6 +41,9 @@ const schemas = {
 export type RecordKind = keyof typeof schemas;
 export type RecordValue<K extends RecordKind> = v.InferOutput<(typeof schemas)[K]>;
 
+// oxlint-disable-next-line no-unsafe-type-assertion -- the keys are those of the table above
+export const RECORD_KINDS = Object.keys(schemas) as RecordKind[];
+
 /**
  * Turns what a store held into a record's value.
  * @throws `unavailable` when it is not one: a damaged store is never answered as if it were whole.

@@ -42,7 +42,7 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
   const signer = await openSigner(config);
   const records = await openRecords(config);
   const store = await openArtifacts(config, { signer, publicUrl: serviceUrl, clock });
-  const logs = await openJobLogs(config, records);
+  const logs = await openJobLogs(config);
   const onLack = (lack: string) =>
     telemetry.emit({ event: "isolation-lacks", level: "warn", jobsRunWithout: lack });
   const runner = openRunner(config, { serviceUrl, agentEnv, onLack });

@@ -69,7 +69,7 @@ async function write(
     bucket: address.bucket,
     key: address.key,
     ...content,
-    etag: content.md5,
+    etag: options.etag ?? content.md5,
     contentType: options.contentType ?? "application/octet-stream",
     metadata,
     modified: new Date(clock.now()).toISOString(),

@@ -37,12 +37,10 @@ export function createFileJobLogs({ root }: FileJobLogsConfig): JobLogs {
 
     size: (jobId, stream) => translated(() => sizeOf(fileOf(jobId, stream))),
 
+    streams: (jobId) => translated(() => sizes(folderOf(jobId))),
+
     totalSize: (jobId) =>
-      translated(async () => {
-        let total = 0;
-        for (const file of await streamFiles(folderOf(jobId))) total += await sizeOf(file);
-        return total;
-      }),
+      translated(async () => (await sizes(folderOf(jobId))).reduce((sum, { size }) => sum + size, 0)),
 
     async *read(jobId, offset = 0, length = Number.MAX_SAFE_INTEGER) {
       checkPosition("offset", offset);
@@ -130,8 +128,19 @@ async function readChunk(handle: FileHandle, position: number, most: number): Pr
 
 /** The job's files in the order of their streams. */
 async function streamFiles(folder: string): Promise<string[]> {
+  return (await streamsIn(folder)).map((stream) => path.join(folder, `${stream}.log`));
+}
+
+async function streamsIn(folder: string): Promise<number[]> {
   const streams = (await namesIn(folder)).flatMap((name) => /^(\d+)\.log$/u.exec(name)?.[1] ?? []);
-  return streams.sort((a, b) => Number(a) - Number(b)).map((stream) => path.join(folder, `${stream}.log`));
+  return streams.map(Number).sort((a, b) => a - b);
+}
+
+async function sizes(folder: string): Promise<{ stream: number; size: number }[]> {
+  const streams = await streamsIn(folder);
+  return await Promise.all(
+    streams.map(async (stream) => ({ stream, size: await sizeOf(path.join(folder, `${stream}.log`)) })),
+  );
 }
 
 async function namesIn(folder: string): Promise<string[]> {

@@ -29,6 +29,12 @@ export function createMemoryJobLogs(): JobLogs {
       return logs.get(jobId)?.get(stream)?.length ?? 0;
     },
 
+    async streams(jobId) {
+      checkJobId(jobId);
+      const streams = [...(logs.get(jobId) ?? [])].sort(([a], [b]) => a - b);
+      return streams.map(([stream, bytes]) => ({ stream, size: bytes.length }));
+    },
+
     async totalSize(jobId) {
       return whole(jobId).length;
     },

@@ -43,6 +43,8 @@ export interface WriteOptions {
   readonly maxBytes?: number;
   /** Throws `conflict` and stores nothing when there is an object with other content under this address already. */
   readonly keepExisting?: boolean;
+  /** The ETag that another store had it under: it is kept where the store can, which the answer tells. */
+  readonly etag?: string;
 }
 
 export type SignedMethod = "GET" | "PUT";

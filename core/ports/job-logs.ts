@@ -16,6 +16,9 @@ export interface JobLogs {
   /** Bytes of one stream that are stored; 0 when there are none. */
   size(jobId: string, stream: number): Promise<number>;
 
+  /** The streams that have been written to, in their order. */
+  streams(jobId: string): Promise<readonly { readonly stream: number; readonly size: number }[]>;
+
   /** Bytes of the whole log; 0 when there is none. */
   totalSize(jobId: string): Promise<number>;
 

@@ -1,6 +1,7 @@
 import type { Drift } from "../../core/artifacts/audit.ts";
 import type { Tokens } from "../../core/auth/tokens.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
+import type { Backups } from "../compose/backup.ts";
 import type { DemoParts } from "./demo/parts.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -13,6 +14,8 @@ export interface CliContext {
   readonly openTokens: () => Promise<{ tokens: Tokens; close: () => Promise<void> }>;
   /** Where records and objects of the store that the environment describes do not agree. */
   readonly audit: () => Promise<Drift>;
+  /** Backups of the store that the environment describes. */
+  readonly backups: Backups;
   /** The project's own folder. */
   readonly home: string;
   /** Aborted when the user wants to stop. */

@@ -9,11 +9,15 @@ import { runCli } from "./cli.ts";
 import { auditCommand } from "./audit.ts";
 import { demoCommand } from "./demo/demo.ts";
 import { audit, openTokens } from "../compose.ts";
+import { createBackups } from "../compose/backup.ts";
 import { readConfig } from "../config.ts";
+import { VERSION } from "../runtime/version.ts";
+import { exportCommand } from "./export.ts";
+import { importCommand } from "./import.ts";
 import { createTerminal } from "./terminal.ts";
 import { tokenCommand } from "./token.ts";
 
-const COMMANDS = [auditCommand, demoCommand, tokenCommand];
+const COMMANDS = [auditCommand, demoCommand, exportCommand, importCommand, tokenCommand];
 /** A service that is told to stop finishes its requests first. */
 const GRACE_MS = 20_000;
 /** Ctrl-C can arrive more than once, by the terminal and through npm; later ones mean that the user has had enough. */
@@ -43,6 +47,7 @@ process.exitCode = await runCli(
     signal: stopOnSignals(),
     openTokens: () => openTokens(readConfig(process.env, process.arch)),
     audit: () => audit(readConfig(process.env, process.arch)),
+    backups: createBackups(() => readConfig(process.env, process.arch), VERSION, process.stdout),
     demo: {
       connect: (url, signal) => createApiClient({ url, signal }),
       leftovers: (data) =>

@@ -61,11 +61,13 @@ export async function openSigner({ secretFile }: Config): Promise<Signer> {
   return createHmacSigner(await loadOrCreateSecret(secretFile));
 }
 
+export const sqliteFile = ({ data }: Pick<Config, "data">): string => path.join(data, "records.sqlite");
+
 /** Opens the records that the configuration names. */
 export async function openRecords({ records, data }: Config): Promise<Records> {
   switch (records.kind) {
     case "sqlite":
-      return await createSqliteRecords({ path: path.join(data, "records.sqlite") });
+      return await createSqliteRecords({ path: sqliteFile({ data }) });
     case "dynamodb": {
       const { createDynamoRecords } = await import("../../adapters/records/dynamodb/dynamodb.ts");
       return await createDynamoRecords(records);
@@ -87,12 +89,11 @@ function fileStore(root: string, { signer, clock, publicUrl }: StoreOptions): Ar
   return { artifacts, signedUrls: artifacts, sweep: () => sweepFileArtifacts({ root, clock }) };
 }
 
-export async function openJobLogs({ jobLogs, data }: Config, records: Records): Promise<JobLogs> {
+export async function openJobLogs({ jobLogs, data }: Config): Promise<JobLogs> {
   switch (jobLogs.kind) {
     case "files":
       return createFileJobLogs({ root: path.join(data, "logs") });
     case "s3":
-      void records;
       throw new DomainError("invalid", "S3 cannot be used yet.");
   }
 }

@@ -68,6 +68,10 @@ export function jobLogsContract(name: string, open: () => Promise<JobLogs>): voi
       expect(await logs.size(JOB, 0)).toBe(4);
       expect(await logs.size(JOB, 10)).toBe(4);
       expect(await logs.size(JOB, 5)).toBe(0);
+      expect(await logs.streams(JOB)).toEqual(
+        [0, 1, 2, 10].map((stream) => ({ stream, size: stream === 10 || stream === 0 ? 4 : 3 })),
+      );
+      expect(await logs.streams(OTHER_JOB)).toEqual([]);
       expect(await logs.totalSize(JOB)).toBe(14);
     });
 
@@ -181,6 +185,7 @@ export function jobLogsContract(name: string, open: () => Promise<JobLogs>): voi
         for (const asked of [
           () => logs.append(job, 0, 0, bytes("x")),
           () => logs.size(job, 0),
+          () => logs.streams(job),
           () => logs.totalSize(job),
           () => textOf(logs, 0, job),
           () => logs.complete(job),

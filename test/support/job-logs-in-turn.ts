@@ -7,6 +7,7 @@ export function jobLogsInTurn(stores: readonly [JobLogs, ...JobLogs[]]): JobLogs
   return {
     append: (jobId, stream, offset, bytes) => next().append(jobId, stream, offset, bytes),
     size: (jobId, stream) => next().size(jobId, stream),
+    streams: (jobId) => next().streams(jobId),
     totalSize: (jobId) => next().totalSize(jobId),
     read: (jobId, offset, length) => next().read(jobId, offset, length),
     complete: (jobId) => next().complete(jobId),

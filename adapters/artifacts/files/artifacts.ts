@@ -94,7 +94,8 @@ async function write(
     checkContent(content, options);
     const contentType = options.contentType ?? "application/octet-stream";
     const modified = new Date(clock.now()).toISOString();
-    const description = { ...content, etag: content.md5, contentType, metadata, modified };
+    const etag = options.etag ?? content.md5;
+    const description = { ...content, etag, contentType, metadata, modified };
     return await changing(async () => {
       await complete(incoming, description);
       const keep = options.keepExisting === true;

@@ -21,6 +21,7 @@ async function run(words: readonly string[], work: CliCommand["run"] = async () 
     home: "/",
     openTokens: () => Promise.reject(new Error("no store")),
     audit: never,
+    backups: { export: never, import: never },
     signal: stop.signal,
     demo: {
       connect: () => {

@@ -22,7 +22,7 @@ async function serviceAt(storage: FreshStorage, data: string, endpoint: string, 
   const signer = createHmacSigner(new Uint8Array(32).fill(7));
   const records = await openRecords(config);
   const { artifacts } = await openArtifacts(config, { signer, clock, publicUrl: () => "http://localhost" });
-  const logs = await openJobLogs(config, records);
+  const logs = await openJobLogs(config);
   const replace = { records, artifacts, logs, clock };
   const service = createTestService({}, replace, undefined, { buckets: config.settings.buckets });
   return { service, config, close: () => records.close() };

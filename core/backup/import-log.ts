@@ -1,0 +1,26 @@
+import type { BackupEntry } from "../ports/backup.ts";
+import type { JobLogs } from "../ports/job-logs.ts";
+import type { LogLine } from "./format.ts";
+
+const APPEND_BYTES = 1_048_576;
+
+/** Appends what the store does not have of it yet, stream by stream. */
+export async function importLog(
+  logs: JobLogs,
+  { body }: BackupEntry,
+  { job, streams }: LogLine,
+): Promise<void> {
+  let base = 0;
+  const ends = streams.map(({ stream, size }) => ({ stream, begin: base, end: (base += size) }));
+  let position = 0;
+  for await (const bytes of body) {
+    for (const { stream, begin, end } of ends) {
+      const part = bytes.subarray(Math.max(0, begin - position), Math.max(0, end - position));
+      const offset = Math.max(position, begin) - begin;
+      for (let at = 0; at < part.length; at += APPEND_BYTES)
+        await logs.append(job, stream, offset + at, part.subarray(at, at + APPEND_BYTES));
+    }
+    position += bytes.length;
+  }
+  await logs.complete(job);
+}

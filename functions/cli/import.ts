@@ -1,0 +1,54 @@
+import { parseArgs } from "node:util";
+import { createBackupProgress } from "./backup-progress.ts";
+import { type CliCommand, UsageError } from "./command.ts";
+
+const HELP = `usage: ims import FILE.tar|FOLDER [--dry-run] [--overwrite]
+
+Brings a backup that ims export wrote into the store that the environment describes, of whatever kind: a backup of SQLite
+and files goes into DynamoDB and S3, and back. Stop every service that uses the store first.
+
+All of the backup is read and checked before anything is changed; a damaged one is refused. So is a store that has
+records that the backup does not have. What is there already, and the same, is passed over: an import that was cut short
+is finished by the same command.
+
+  --dry-run    check the backup and the store, say what would be done, and change nothing
+  --overwrite  make a store that has something else what the backup is: its other records are lost, and objects under the
+               same names replaced. Objects and logs that the backup does not have stay (ims audit lists them)
+
+Metadata and ETags of objects are kept; of those that the store can only have under another ETag, each is named. Jobs
+that ran when the backup was made have lost their agents, and end with agent_lost when the service starts.`;
+
+const OPTIONS = {
+  "dry-run": { type: "boolean", default: false },
+  overwrite: { type: "boolean", default: false },
+} as const;
+
+export const importCommand: CliCommand = {
+  name: "import",
+  summary: "bring a backup into a store, of whatever kind",
+  help: HELP,
+  async run(context, words) {
+    const { where, dryRun, overwrite } = readWords(words);
+    const progress = createBackupProgress(context, Date.now);
+    const imported = await context.backups.import(where, { dryRun, overwrite, progress });
+    const { records, objects, logs, changedEtags } = imported;
+    const done = dryRun ? "The backup is whole. To import: " : "Imported: ";
+    context.terminal.line(`${done}${records} records, ${objects} objects, ${logs} logs`);
+    for (const { bucket, key } of changedEtags)
+      context.terminal.error(`s3://${bucket}/${key} has another ETag than records and manifests say.`);
+    return changedEtags.length === 0 ? 0 : 1;
+  },
+};
+
+function readWords(words: readonly string[]) {
+  try {
+    const { values, positionals } = parseArgs({ args: [...words], options: OPTIONS, allowPositionals: true });
+    const [where, ...more] = positionals;
+    if (where === undefined || more.length > 0)
+      throw new UsageError("Which backup? Name one file, or one folder.");
+    return { where, dryRun: values["dry-run"], overwrite: values.overwrite };
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
