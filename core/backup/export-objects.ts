@@ -3,11 +3,14 @@ import type { BackupTarget } from "../ports/backup.ts";
 import type { BackupProgress, ObjectLine } from "./format.ts";
 
 export interface ObjectsCopy {
+  /** Lists the buckets and writes the content of every object there that the backup does not have yet. */
+  copy(): Promise<void>;
   /**
-   * Writes the content of every object that the backup does not have yet and answers how many those were; from then on
-   * the backup has what the buckets have now.
+   * Whether another list shows the same as that of the last copy: then all objects were so at the moment between the two.
+   * One list alone may miss an object that moves meanwhile, at both of its places.
    */
-  copy(): Promise<number>;
+  isStill(): Promise<boolean>;
+  /** Of the last copy. */
   lines(): readonly ObjectLine[];
   /** Those whose content is not what it was when it was stored. */
   damaged(): readonly ArtifactInfo[];
@@ -23,6 +26,7 @@ export function createObjectsCopy(
   const contents = new Map<string, Pick<ObjectLine, "file" | "md5" | "sha256">>();
   const damaged = new Map<string, ArtifactInfo>();
   let lines: ObjectLine[] = [];
+  let seen = new Set<string>();
 
   async function copyOne(info: ArtifactInfo): Promise<ObjectLine | undefined> {
     const content = await artifacts.read(info);
@@ -41,17 +45,19 @@ export function createObjectsCopy(
   return {
     async copy() {
       const infos = await listed(artifacts, buckets);
-      let copied = 0;
       lines = [];
+      seen = new Set(infos.map(seenKey));
       for (const [done, info] of infos.entries()) {
         progress({ what: "objects", done, of: infos.length });
         if (damaged.has(contentKey(info))) continue;
         const known = contents.get(contentKey(info));
-        if (known === undefined) copied += 1;
         const line = known === undefined ? await copyOne(info) : lineOf(info, known);
         if (line !== undefined) lines.push(line);
       }
-      return copied;
+    },
+    async isStill() {
+      const infos = await listed(artifacts, buckets);
+      return infos.length === seen.size && infos.every((info) => seen.has(seenKey(info)));
     },
     lines: () => lines,
     damaged: () => [...damaged.values()],
@@ -66,6 +72,8 @@ async function listed(artifacts: Artifacts, buckets: readonly string[]): Promise
 }
 
 const contentKey = ({ size, etag, sha256 }: ArtifactInfo): string => `${size} ${etag} ${sha256 ?? ""}`;
+
+const seenKey = (info: ArtifactInfo): string => `${info.bucket}/${info.key} ${contentKey(info)}`;
 
 /** What others put into a bucket has no digests to hold it to. */
 function isDamaged(info: ArtifactInfo, digests: Pick<ObjectLine, "md5" | "sha256">): boolean {

