@@ -93,7 +93,9 @@ export async function openJobLogs({ jobLogs, data }: Config): Promise<JobLogs> {
   switch (jobLogs.kind) {
     case "files":
       return createFileJobLogs({ root: path.join(data, "logs") });
-    case "s3":
-      throw new DomainError("invalid", "S3 cannot be used yet.");
+    case "s3": {
+      const { createS3JobLogs } = await import("../../adapters/job-logs/s3/job-logs.ts");
+      return createS3JobLogs(jobLogs);
+    }
   }
 }
