@@ -13,7 +13,7 @@ import {
   type Piece,
   RecordLine,
 } from "./format.ts";
-import { linesOf, textOf } from "./lines.ts";
+import { linesOf, textOf, watched } from "./lines.ts";
 
 /** A backup that is whole: every byte is as it was written, and every record can be read. */
 export interface CheckedBackup {
@@ -46,15 +46,19 @@ async function readAll(source: BackupSource, progress: BackupProgress): Promise<
   const found = new Map<string, Digests & { size: number; text?: string }>();
   let done = 0;
   for await (const entry of source.entries()) {
-    const text = await textOrNothing(entry);
+    const body = watched(entry.body, (bytes) => progress({ what: "bytes checked", done: done + bytes }));
+    const text = await textOrNothing({ name: entry.name, body });
     found.set(entry.name, { ...entry.digests(), size: entry.size, ...(text === undefined ? {} : { text }) });
-    progress({ what: "bytes checked", done: (done += entry.size) });
+    done += entry.size;
   }
   return found;
 }
 
 /** Records are parsed at once and not kept, and contents are not looked into. */
-async function textOrNothing({ name, body }: BackupEntry): Promise<string | undefined> {
+async function textOrNothing({
+  name,
+  body,
+}: Pick<BackupEntry, "name" | "body">): Promise<string | undefined> {
   if (name.startsWith("records/")) {
     for (const line of linesOf(await textOf(body))) parseRecordLine(line, name);
     return undefined;

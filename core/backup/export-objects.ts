@@ -1,6 +1,7 @@
 import type { ArtifactInfo, Artifacts } from "../ports/artifacts.ts";
 import type { BackupTarget } from "../ports/backup.ts";
 import type { BackupProgress, ObjectLine } from "./format.ts";
+import { watched } from "./lines.ts";
 
 export interface ObjectsCopy {
   /** Lists the buckets and writes the content of every object there that the backup does not have yet. */
@@ -28,12 +29,12 @@ export function createObjectsCopy(
   let lines: ObjectLine[] = [];
   let seen = new Set<string>();
 
-  async function copyOne(info: ArtifactInfo): Promise<ObjectLine | undefined> {
+  async function copyOne(info: ArtifactInfo, tick: (bytes: number) => void): Promise<ObjectLine | undefined> {
     const content = await artifacts.read(info);
     if (content === undefined) return undefined;
     const file = `objects/${String(contents.size + damaged.size + 1).padStart(8, "0")}`;
     const found = content.info;
-    const digests = await target.write(file, found.size, content.body);
+    const digests = await target.write(file, found.size, watched(content.body, tick));
     if (isDamaged(found, digests)) {
       damaged.set(contentKey(found), found);
       return undefined;
@@ -48,10 +49,11 @@ export function createObjectsCopy(
       lines = [];
       seen = new Set(infos.map(seenKey));
       for (const [done, info] of infos.entries()) {
-        progress({ what: "objects", done, of: infos.length });
+        const tick = (bytes: number) => progress({ what: "objects", done, of: infos.length, bytes });
+        tick(0);
         if (damaged.has(contentKey(info))) continue;
         const known = contents.get(contentKey(info));
-        const line = known === undefined ? await copyOne(info) : lineOf(info, known);
+        const line = known === undefined ? await copyOne(info, tick) : lineOf(info, known);
         if (line !== undefined) lines.push(line);
       }
     },

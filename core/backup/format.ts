@@ -65,9 +65,11 @@ export type LogLine = v.InferOutput<typeof LogLine>;
 /** A record; its value is parsed by its kind. */
 export const RecordLine = v.object({ kind: v.string(), id: v.string(), value: v.unknown() });
 
-/** What is going on, for whoever waits. */
+/** What is going on, for whoever waits. Ends the work by throwing. */
 export type BackupProgress = (doing: {
   readonly what: string;
   readonly done: number;
   readonly of?: number;
+  /** Of the one that is under way. */
+  readonly bytes?: number;
 }) => void;

@@ -1,4 +1,3 @@
-import type { BackupEntry } from "../ports/backup.ts";
 import type { JobLogs } from "../ports/job-logs.ts";
 import type { LogLine } from "./format.ts";
 
@@ -7,7 +6,7 @@ const APPEND_BYTES = 1_048_576;
 /** Appends what the store does not have of it yet, stream by stream. */
 export async function importLog(
   logs: JobLogs,
-  { body }: BackupEntry,
+  body: AsyncIterable<Uint8Array>,
   { job, streams }: LogLine,
 ): Promise<void> {
   let base = 0;

@@ -1,6 +1,5 @@
 import { DomainError } from "../errors.ts";
 import type { ArtifactAddress, ArtifactInfo, Artifacts } from "../ports/artifacts.ts";
-import type { BackupEntry } from "../ports/backup.ts";
 import type { ObjectLine } from "./format.ts";
 
 /** So many objects are looked at at once. */
@@ -57,13 +56,13 @@ function sameMetadata(a: ArtifactInfo["metadata"], b: ArtifactInfo["metadata"]):
 /** Stores the content of one entry under each of its addresses. Answers those whose ETag the store could not keep. */
 export async function importObject(
   artifacts: Artifacts,
-  entry: BackupEntry,
+  body: AsyncIterable<Uint8Array>,
   lines: readonly ObjectLine[],
 ): Promise<ArtifactAddress[]> {
   const changed: ArtifactAddress[] = [];
   let first: ArtifactAddress | undefined;
   for (const line of lines) {
-    const source = first === undefined ? entry.body : (await artifacts.read(first))?.body;
+    const source = first === undefined ? body : (await artifacts.read(first))?.body;
     if (source === undefined) throw new DomainError("conflict", "Somebody else works on the store.");
     const { size, md5, sha256, etag, metadata } = line;
     const stored = await artifacts.write(line, source, {

@@ -44,3 +44,16 @@ export async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
 }
 
 export const linesOf = (text: string): string[] => text.split("\n").filter((line) => line !== "");
+
+/** The body as it is, and a word for each chunk of it: whoever waits for a large one sees it go on, or ends it. */
+export async function* watched(
+  body: AsyncIterable<Uint8Array>,
+  tick: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    tick(bytes);
+    yield chunk;
+  }
+}

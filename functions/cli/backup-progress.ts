@@ -13,11 +13,12 @@ export function createBackupProgress(
   now: () => number,
 ): BackupProgress {
   let next = now() + FIRST_MS;
-  return ({ what, done, of }) => {
+  return ({ what, done, of, bytes = 0 }) => {
     signal.throwIfAborted();
     if (now() < next) return;
     next = now() + (terminal.live ? LIVE_MS : PLAIN_MS);
-    const text = `${what}: ${done}${of === undefined ? "" : ` of ${of}`}`;
+    const under = bytes === 0 ? "" : `, ${sizeText(bytes)} of the next`;
+    const text = `${what}: ${done}${of === undefined ? "" : ` of ${of}`}${under}`;
     if (terminal.live) terminal.status(text);
     else terminal.error(text);
   };

@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { scratchFolder } from "../support/archives.ts";
@@ -13,6 +14,7 @@ import {
   type StoreEnv,
   withStore,
 } from "../support/backup-stores.ts";
+import { until } from "../support/service-process.ts";
 import { insertClaim, insertImage } from "../support/records-values.ts";
 
 const MAIN = path.join(import.meta.dirname, "../../functions/cli/main.ts");
@@ -64,6 +66,43 @@ describe("a backup whose process is killed", () => {
     expect(seen.size).toBeGreaterThan(0);
     expect(await ims(to, "import", where)).toMatchObject({ exitCode: 0 });
     expect(await withStore(to, contentsOf)).toEqual(contents);
+  });
+
+  it("can go through a pipe, with nothing else in it", async () => {
+    const from = await largeStore();
+    const where = path.join(await scratchFolder(), "b.tar");
+    const child = spawn(process.execPath, [MAIN, "export", "-"], {
+      env: { PATH: process.env["PATH"], ...from },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const [said] = await Promise.all([
+      text(child.stderr),
+      writeFile(where, child.stdout),
+      once(child, "exit"),
+    ]);
+    expect(said).toMatch(/^\d+ records, .* in the backup\n$/u);
+    const to = await emptyStore();
+    expect(await ims(to, "import", where)).toMatchObject({ exitCode: 0 });
+    expect(await withStore(to, contentsOf)).toEqual(await withStore(from, contentsOf));
+  });
+
+  it("leaves nothing when its user has had enough, and says so by 130", async () => {
+    const from = await largeStore();
+    const folder = await scratchFolder();
+    const where = path.join(folder, "b.tar");
+    const child = spawn(process.execPath, [MAIN, "export", where], {
+      env: { PATH: process.env["PATH"], ...from },
+      stdio: "ignore",
+    });
+    const exit = once(child, "exit");
+    await until("the export has begun", async () => ((await readdir(folder)).length > 0 ? true : undefined));
+    child.kill("SIGINT");
+    const [code] = await exit;
+    // Unless it was over first.
+    expect([
+      [130, []],
+      [0, ["b.tar"]],
+    ]).toContainEqual([code, await readdir(folder)]);
   });
 
   it("is whole when it is there under its name, and its next export is not hindered by what was left", async () => {
