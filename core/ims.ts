@@ -22,6 +22,8 @@ import { createRecipeArchives, type RecipeArchives } from "./recipes/recipe-arch
 import { recipeReturn } from "./recipes/recipe-return.ts";
 import { createRecipes, type Recipes } from "./recipes/recipes.ts";
 import type { Settings } from "./settings.ts";
+import { sweepUploads } from "./uploads/sweep-uploads.ts";
+import { createUploads, type Uploads } from "./uploads/uploads.ts";
 
 /** Everything the service can do, without a word about HTTP. */
 export interface Ims {
@@ -31,6 +33,7 @@ export interface Ims {
   readonly images: Images;
   readonly imageUploads: ImageUploads;
   readonly imageArtifacts: ImageArtifacts;
+  readonly uploads: Uploads;
   readonly deletedPublicKeys: DeletedRecords<"deleted-public-key">;
   readonly deletedRecipes: DeletedRecords<"deleted-recipe">;
   readonly deletedImages: DeletedRecords<"deleted-image">;
@@ -71,6 +74,7 @@ export function createIms(given: Ports, settings: Settings, wake: () => void = (
     images: createImages(ports, settings),
     imageUploads: createImageUploads(ports, settings),
     imageArtifacts: createImageArtifacts(ports, settings),
+    uploads: createUploads(ports, settings),
     deletedPublicKeys: createDeletedRecords(ports, "deleted-public-key", publicKeyReturn(ports)),
     deletedRecipes: createDeletedRecords(ports, "deleted-recipe", recipeReturn(ports)),
     deletedImages: createDeletedRecords(ports, "deleted-image", imageReturn(ports, settings.buckets.images)),
@@ -87,6 +91,7 @@ export function createIms(given: Ports, settings: Settings, wake: () => void = (
     settle: (signal) => journals.settleAll(signal),
     async recover(signal) {
       await journals.settleAll(signal);
+      await sweepUploads(ports, buckets, signal);
       for (const bucket of buckets) await sweepStaging(ports, bucket, ports.clock.now() - STALE_UPLOAD_MS);
     },
   };

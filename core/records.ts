@@ -9,6 +9,7 @@ import { JobSlot } from "./jobs/slots.ts";
 import { RemoteBuildNode } from "./nodes/node.ts";
 import { PublicKey } from "./public-keys/public-key.ts";
 import { Recipe } from "./recipes/recipe.ts";
+import { UploadSession } from "./uploads/upload-session.ts";
 
 const deleted = { deleted: v.string() };
 
@@ -36,6 +37,7 @@ const schemas = {
   token: Token,
   "link-claim": LinkClaim,
   "object-journal": ObjectJournal,
+  "upload-session": UploadSession,
 } as const;
 
 export type RecordKind = keyof typeof schemas;

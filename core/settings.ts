@@ -12,7 +12,14 @@ export interface Settings {
   readonly linkBuckets: readonly string[];
   /** How long a request waits for objects that have to move before the rest is left to go on without it. */
   readonly moveWaitSeconds: number;
-  readonly uploads: { readonly maxArchiveBytes: number; readonly maxArtifactBytes: number };
+  readonly uploads: {
+    readonly maxArchiveBytes: number;
+    readonly maxArtifactBytes: number;
+    /** How long an upload in parts may take, from its opening to its completion. */
+    readonly sessionSeconds: number;
+    /** How long the URL of a part lasts. */
+    readonly partUrlSeconds: number;
+  };
   readonly jobs: {
     /** Jobs running at once; 0 holds all new jobs. */
     readonly maxRunning: number;
@@ -44,6 +51,8 @@ export interface Settings {
     readonly limited: boolean;
     /** How long an agent's signed URL lasts. */
     readonly signedUrlSeconds: number;
+    /** Agents send what is as large or larger in parts, other things in one piece. Bytes. */
+    readonly partsFromBytes: number;
     readonly defaults: {
       readonly buildEnvSize: number;
       readonly jobMemSize: number;

@@ -46,14 +46,14 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
   const onLack = (lack: string) =>
     telemetry.emit({ event: "isolation-lacks", level: "warn", jobsRunWithout: lack });
   const runner = openRunner(config, { serviceUrl, agentEnv, onLack });
-  const { artifacts, signedUrls } = store;
-  const ports: Ports = { records, artifacts, logs, runner, clock, ids, signer, telemetry };
+  const { artifacts, uploads, signedUrls, parts } = store;
+  const ports: Ports = { records, artifacts, uploads, logs, runner, clock, ids, signer, telemetry };
   const ims = createIms(ports, { ...config.settings, serviceVersion: version }, surroundings.wake);
   return {
     ims,
     serving: {
       ims,
-      services: { version, openapi, signedUrls, artifacts },
+      services: { version, openapi, signedUrls, artifacts, parts },
       authenticator: await openAuthenticator(config.auth, { records, signer, ids, clock }),
       telemetry,
       now: () => clock.now(),

@@ -95,6 +95,7 @@ const Environment = v.object({
   IMS_REPO_WAIT_SECONDS: v.optional(wholeNumber(0, 86_400), "500"),
   IMS_MOVE_WAIT: v.optional(wholeNumber(0, 3600), "20"),
   IMS_MAX_ARCHIVE_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(1024 ** 3)),
+  IMS_UPLOAD_PARTS_FROM: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(5 * 1024 ** 3)),
   IMS_MAX_ARTIFACT_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(1024 ** 4)),
   IMS_MAX_RECIPE_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(4 * 1024 ** 3)),
   IMS_MAX_LOG_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(256 * 1024 ** 2)),
@@ -146,6 +147,8 @@ const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/u;
 /** The tool's own default, 15, takes thirty times as long for images that are an eighth smaller. */
 const ZSTD_LEVEL = 3;
 const RECIPE_ENTRIES = 100_000;
+/** Long enough for large files over slow lines, and shorter than a store keeps parts that nobody completes. */
+const UPLOAD_SESSION_SECONDS = 3 * 86_400;
 const AGENT_HEARTBEAT_SECONDS = 5;
 /** Of what hangs, not of what is slow: a foreign architecture is built ten times slower. */
 const PHASE_SECONDS = {
@@ -246,6 +249,8 @@ function toConfig(env: Environment, arch: string): Config {
       uploads: {
         maxArchiveBytes: env.IMS_MAX_ARCHIVE_BYTES,
         maxArtifactBytes: env.IMS_MAX_ARTIFACT_BYTES,
+        sessionSeconds: UPLOAD_SESSION_SECONDS,
+        partUrlSeconds: env.S3_URL_EXPIRATION,
       },
       jobs: jobSettings(env, arch),
     },
@@ -296,6 +301,7 @@ function jobSettings(env: Environment, arch: string): Settings["jobs"] {
     },
     limited: env.IMS_JOB_LIMITS === "on",
     signedUrlSeconds: env.S3_URL_EXPIRATION,
+    partsFromBytes: env.IMS_UPLOAD_PARTS_FROM,
     defaults: {
       buildEnvSize: env.DEFAULT_IMS_IMAGE_SIZE,
       jobMemSize: env.DEFAULT_IMS_JOB_MEM_SIZE,

@@ -11,6 +11,7 @@ import type { Endpoint } from "./http/endpoint.ts";
 import openapi from "./openapi.ts";
 import signedGet from "./signed/get.ts";
 import signedPut from "./signed/put.ts";
+import signedPutPart from "./signed/put-part.ts";
 import imagesCreate from "./v3/images/create.ts";
 import imagesDeleteAll from "./v3/images/delete-all.ts";
 import imagesDelete from "./v3/images/delete.ts";
@@ -91,6 +92,13 @@ import nodesStatusAll from "./v3/remote-build-nodes/status-all.ts";
 import nodesStatus from "./v3/remote-build-nodes/status.ts";
 import nodesGet from "./v3/remote-build-nodes/get.ts";
 import nodesDelete from "./v3/remote-build-nodes/delete.ts";
+import uploadsList from "./v3/uploads/list.ts";
+import uploadsCreate from "./v3/uploads/create.ts";
+import uploadsGet from "./v3/uploads/get.ts";
+import uploadsAbort from "./v3/uploads/abort.ts";
+import uploadsSignParts from "./v3/uploads/sign-parts.ts";
+import uploadsListParts from "./v3/uploads/list-parts.ts";
+import uploadsComplete from "./v3/uploads/complete.ts";
 import version from "./version.ts";
 
 /** Every endpoint there is. A test fails when a file is missing here. */
@@ -175,6 +183,13 @@ export const ENDPOINTS: readonly Endpoint[] = [
   nodesStatus,
   nodesGet,
   nodesDelete,
+  uploadsList,
+  uploadsCreate,
+  uploadsGet,
+  uploadsAbort,
+  uploadsSignParts,
+  uploadsListParts,
+  uploadsComplete,
   live,
   ready,
   version,
@@ -188,4 +203,5 @@ export const ENDPOINTS: readonly Endpoint[] = [
   agentFail,
   signedGet,
   signedPut,
+  signedPutPart,
 ];

@@ -20,7 +20,10 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   RecipeRecord: shapes.RecipeV3,
   RemoteBuildNodeRecord: shapes.RemoteBuildNodeV3,
   RemoteBuildNodeStatus: shapes.NodeStatusV3,
+  SignedPart: shapes.SignedPartV3,
+  Upload: shapes.UploadV3,
   UploadedArtifact: shapes.UploadedArtifactV3,
+  UploadedPart: shapes.UploadedPartV3,
 };
 const REQUESTS: Readonly<Record<string, v.GenericSchema>> = {
   ImagePatchRecord: shapes.ImagePatchV3,
@@ -30,6 +33,8 @@ const REQUESTS: Readonly<Record<string, v.GenericSchema>> = {
   NewPublicKey: shapes.NewPublicKeyV3,
   NewRecipe: shapes.NewRecipeV3,
   NewRemoteBuildNode: shapes.NewRemoteBuildNodeV3,
+  NewUpload: shapes.NewUploadV3,
+  PartNumbers: shapes.PartNumbersV3,
   RecipePatchRecord: shapes.RecipePatchV3,
 };
 

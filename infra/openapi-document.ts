@@ -15,6 +15,7 @@ import {
 const TAGS: Readonly<Record<string, string>> = {
   "public-keys": "Who may log in to a job's shell",
   recipes: "Descriptions of images, to be built by jobs",
+  uploads: "Archives and artifacts that come in parts",
   images: "Bootable images and their artifacts",
   jobs: "Builds of images from recipes, and customizations of images",
   deleted: "The trash: what the third generation has deleted, to be restored or deleted for good",

@@ -31,3 +31,11 @@ export function checkMetadata(metadata: Readonly<Record<string, string>>): Recor
     throw new DomainError("invalid", `An object's metadata has at most ${MOST_METADATA_BYTES} bytes.`);
   return Object.fromEntries(entries);
 }
+
+const LONGEST_SECONDS = 604_800;
+
+/** @throws `invalid` unless it is 1 to 604,800 seconds, as S3 has it. */
+export function checkLifetime(seconds: number): void {
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > LONGEST_SECONDS)
+    throw new DomainError("invalid", `A signed URL lasts 1 to ${LONGEST_SECONDS} seconds.`);
+}

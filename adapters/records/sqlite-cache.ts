@@ -58,6 +58,7 @@ export function createRecordCaches(limit: number): RecordCaches {
     token: cache(),
     "link-claim": cache(),
     "object-journal": cache(),
+    "upload-session": cache(),
   };
 }
 

@@ -2,11 +2,15 @@ import { listValues } from "../collection.ts";
 import { DomainError, type ErrorCode } from "../errors.ts";
 import type { ArtifactInfo, WriteOptions } from "../ports/artifacts.ts";
 import type { Ports } from "../ports/index.ts";
+import { isLive } from "../uploads/upload-session.ts";
 
 /** Uploads wait here, unseen by clients, until a commit gives them their name. */
 const STAGING_PREFIX = "uploads/";
 
 export const isStaged = ({ key }: Pick<ArtifactInfo, "key">): boolean => key.startsWith(STAGING_PREFIX);
+
+/** Where an upload waits. */
+export const uploadKey = (id: string): string => `${STAGING_PREFIX}${id}`;
 
 /** What a client says of the bytes it sends; checked against what arrives. Digests are lower-case hex. */
 export type UploadExpectation = NonNullable<WriteOptions["expect"]>;
@@ -23,7 +27,7 @@ export async function stageUpload(
   source: AsyncIterable<Uint8Array>,
   { contentType, maxBytes, ...expect }: StageOptions,
 ): Promise<ArtifactInfo> {
-  const address = { bucket, key: `${STAGING_PREFIX}${ports.ids.uuid()}` };
+  const address = { bucket, key: uploadKey(ports.ids.uuid()) };
   return await ports.artifacts.write(address, source, { contentType, maxBytes, expect });
 }
 
@@ -60,11 +64,16 @@ export async function sweepStaging(
   return swept;
 }
 
-/** What a journal still has to move, however long its store has been out of reach. */
+/**
+ * What a journal still has to move, however long its store has been out of reach, and what an upload in parts has made
+ * and not named yet.
+ */
 async function awaitedKeys({ records }: Pick<Ports, "records">, bucket: string): Promise<Set<string>> {
   const journals = await listValues(records, "object-journal");
   const moves = journals
     .flatMap(({ steps }) => steps)
     .flatMap((step) => (step.do === "move" ? [step.from] : []));
-  return new Set(moves.filter((from) => from.bucket === bucket).map(({ key }) => key));
+  const sessions = (await listValues(records, "upload-session")).filter(isLive);
+  const awaited = [...moves, ...sessions.map(({ storage }) => storage)];
+  return new Set(awaited.filter((place) => place.bucket === bucket).map(({ key }) => key));
 }

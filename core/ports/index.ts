@@ -6,11 +6,13 @@ import type { JobRunner } from "./job-runner.ts";
 import type { Records } from "./records.ts";
 import type { Signer } from "./signer.ts";
 import type { Telemetry } from "./telemetry.ts";
+import type { UploadSessions } from "./upload-sessions.ts";
 
 /** Everything core needs of the world. */
 export interface Ports {
   readonly records: Records;
   readonly artifacts: Artifacts;
+  readonly uploads: UploadSessions;
   readonly logs: JobLogs;
   readonly runner: JobRunner;
   readonly clock: Clock;

@@ -1,20 +1,15 @@
-import { addressOf, type Link, linkTo } from "../artifacts/link.ts";
-import { linkConflict } from "../artifacts/link-change.ts";
-import { claimLink } from "../artifacts/link-claim.ts";
-import {
-  discardStaged,
-  discardUnlessNeeded,
-  stageUpload,
-  type UploadExpectation,
-} from "../artifacts/staging.ts";
+import { addressOf } from "../artifacts/link.ts";
+import { discardUnlessNeeded, stageUpload, type UploadExpectation } from "../artifacts/staging.ts";
 import { getStored } from "../collection.ts";
-import { journalChanges } from "../deleted/trash.ts";
 import { DomainError, notFound } from "../errors.ts";
 import type { ArtifactAddress, ArtifactContent, ArtifactInfo, ByteRange } from "../ports/artifacts.ts";
 import type { CorePorts } from "../core-ports.ts";
 import { reapply } from "../retry.ts";
 import type { Settings } from "../settings.ts";
+import { linkArchive } from "./link-archive.ts";
 import type { Recipe } from "./recipe.ts";
+
+export const ARCHIVE_CONTENT = "application/gzip";
 
 export interface RecipeArchives {
   /**
@@ -36,39 +31,15 @@ export function createRecipeArchives(ports: CorePorts, settings: Settings): Reci
     const maxBytes = settings.uploads.maxArchiveBytes;
     const staged = await stageUpload(ports, bucket, source, {
       ...expect,
-      contentType: "application/gzip",
+      contentType: ARCHIVE_CONTENT,
       maxBytes,
     });
     try {
-      return await reapply(ports, () => linkStaged(id, staged));
+      return await reapply(ports, () => linkArchive(ports, bucket, id, { staged }));
     } catch (error) {
       await discardUnlessNeeded(ports, staged, error);
       throw error;
     }
-  }
-
-  /** The commit decides which of two uploads is the recipe's; only then do its bytes get their final name. */
-  async function linkStaged(id: string, staged: ArtifactInfo): Promise<Recipe> {
-    const { value: recipe, version } = await ports.journals.getSettled("recipe", id);
-    if (recipe.link !== null) return await acceptEqualBytes(recipe, recipe.link, staged);
-    const from: ArtifactAddress = { bucket, key: staged.key };
-    const to: ArtifactAddress = { bucket, key: `recipes/${id}/recipe.tar.gz` };
-    const link = linkTo(to, staged.etag);
-    const value = { ...recipe, link };
-    await records.commit([
-      { op: "replace", kind: "recipe", id, version, value },
-      await claimLink(ports, { kind: "recipe", id }, link),
-      ...journalChanges(ports, id, [{ do: "move", from, to }]),
-    ]);
-    await ports.journals.settle(id);
-    return value;
-  }
-
-  async function acceptEqualBytes(recipe: Recipe, link: Link, staged: ArtifactInfo): Promise<Recipe> {
-    const stored = await artifacts.stat(addressOf(link));
-    if (stored?.sha256 === undefined || stored.sha256 !== staged.sha256) throw linkConflict();
-    await discardStaged(ports, staged);
-    return recipe;
   }
 
   async function addressOfArchive(id: string): Promise<ArtifactAddress> {

@@ -1,5 +1,6 @@
 import path from "node:path";
 import { createFileArtifacts } from "../../adapters/artifacts/files/artifacts.ts";
+import { createFileUploads } from "../../adapters/artifacts/files/parted/uploads.ts";
 import { sweepFileArtifacts } from "../../adapters/artifacts/files/sweep.ts";
 import { createFileJobLogs } from "../../adapters/job-logs/files.ts";
 import { createSqliteRecords } from "../../adapters/records/sqlite.ts";
@@ -12,6 +13,7 @@ import type { JobLogs } from "../../core/ports/job-logs.ts";
 import type { Records } from "../../core/ports/records.ts";
 import type { SignedUrlVerifier } from "../../core/ports/signed-urls.ts";
 import type { Signer } from "../../core/ports/signer.ts";
+import type { PartReceiver, UploadSessions } from "../../core/ports/upload-sessions.ts";
 import type { Config } from "../config.ts";
 
 /** Objects, and what goes with where they are. */
@@ -19,6 +21,9 @@ export interface ArtifactStore {
   readonly artifacts: Artifacts;
   /** For the URLs that this service serves itself. */
   readonly signedUrls: SignedUrlVerifier;
+  readonly uploads: UploadSessions;
+  /** For the URLs of parts that this service serves itself. */
+  readonly parts: PartReceiver;
   /** Removes what uploads left behind that were broken off. */
   readonly sweep: () => Promise<unknown>;
 }
@@ -86,7 +91,14 @@ export async function openArtifacts(config: Config, options: StoreOptions): Prom
 
 function fileStore(root: string, { signer, clock, publicUrl }: StoreOptions): ArtifactStore {
   const artifacts = createFileArtifacts({ root, signer, publicUrl, clock });
-  return { artifacts, signedUrls: artifacts, sweep: () => sweepFileArtifacts({ root, clock }) };
+  const uploads = createFileUploads({ root, signer, publicUrl, clock });
+  return {
+    artifacts,
+    signedUrls: artifacts,
+    uploads,
+    parts: uploads,
+    sweep: () => sweepFileArtifacts({ root, clock }),
+  };
 }
 
 export async function openJobLogs({ jobLogs, data }: Config): Promise<JobLogs> {

@@ -3,6 +3,7 @@ import type { AgentIdentity } from "../../core/jobs/agent-tokens.ts";
 import type { Json } from "../../core/json.ts";
 import type { Ims } from "../../core/ims.ts";
 import type { Artifacts, ByteRange } from "../../core/ports/artifacts.ts";
+import type { PartReceiver } from "../../core/ports/upload-sessions.ts";
 import type { SignedUrlVerifier } from "../../core/ports/signed-urls.ts";
 
 /** Who may call. `agent` is the agent of the very job that the path names; nothing is open unless it says `anyone`. */
@@ -87,6 +88,7 @@ export interface Services {
   readonly openapi: () => Promise<unknown>;
   readonly signedUrls: SignedUrlVerifier;
   readonly artifacts: Artifacts;
+  readonly parts: PartReceiver;
 }
 
 /** The content type of answers that have the one with which their object was stored. */

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { DomainError } from "../../core/errors.ts";
 import type { ArtifactAddress, SignedMethod } from "../../core/ports/artifacts.ts";
-import type { SignedUrlVerifier } from "../../core/ports/signed-urls.ts";
+import type { SignedUrlVerdict, SignedUrlVerifier } from "../../core/ports/signed-urls.ts";
 
 const only = v.pipe(
   v.tuple([v.string()]),
@@ -18,8 +18,12 @@ export function signedAddress(
   { bucket, key }: ArtifactAddress,
   { expires, signature }: v.InferOutput<typeof SignedQuery>,
 ): ArtifactAddress {
-  const verdict = verifier.verify({ method, bucket, key, expires: Number(expires), signature });
+  refuseUnless(verifier.verify({ method, bucket, key, expires: Number(expires), signature }));
+  return { bucket, key };
+}
+
+/** @throws `forbidden` for a URL that is forged or has expired. */
+export function refuseUnless(verdict: SignedUrlVerdict): void {
   if (verdict === "expired") throw new DomainError("forbidden", "This URL has expired. Ask for a new one.");
   if (verdict === "forged") throw new DomainError("forbidden", "This URL's signature is not right.");
-  return { bucket, key };
 }

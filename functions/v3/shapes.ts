@@ -7,6 +7,8 @@ import { JOB_STATUSES, JOB_TYPES } from "../../core/jobs/status.ts";
 import { RemoteBuildNode } from "../../core/nodes/node.ts";
 import { PublicKey } from "../../core/public-keys/public-key.ts";
 import { LINUX_DISTRIBUTIONS, Recipe, RECIPE_TYPES } from "../../core/recipes/recipe.ts";
+import { LEAST_PART_BYTES, MOST_PART_BYTES, MOST_PARTS } from "../../core/uploads/parts.ts";
+import { UPLOAD_STATES } from "../../core/uploads/upload-session.ts";
 import {
   firstOf,
   lenientBoolean,
@@ -217,4 +219,83 @@ const artifactMembers = {
   link: v.object({ path: v.string(), etag: v.string(), type: v.literal("s3") }),
 };
 export const UploadedArtifactV3 = v.object(artifactMembers);
+const digest = (bytes: number) =>
+  v.pipe(v.string(), v.regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`, "u"), "Digests are lower-case hex."));
+const byteCount = v.pipe(
+  v.number("Not a valid integer."),
+  v.safeInteger("Not a valid integer."),
+  v.minValue(0),
+);
+const partNumber = v.pipe(
+  v.number("Not a valid integer."),
+  v.integer("Not a valid integer."),
+  v.minValue(1, `Parts have numbers from 1 to ${MOST_PARTS}.`),
+  v.maxValue(MOST_PARTS, `Parts have numbers from 1 to ${MOST_PARTS}.`),
+);
+
+const UploadTargetV3 = v.union([
+  members({ recipe: v.string() }),
+  members({
+    image: v.string(),
+    artifact: oneOf(["rootfs", "kernel", "initrd", "boot_parameters", "debug_kernel"]),
+  }),
+]);
+
+/** What is known of the whole. */
+export const NewUploadV3 = members({
+  target: UploadTargetV3,
+  size: v.optional(byteCount),
+  md5: v.optional(digest(16)),
+  sha256: v.optional(digest(32)),
+  part_size: v.optional(
+    v.pipe(
+      v.number("Not a valid integer."),
+      v.integer("Not a valid integer."),
+      v.minValue(LEAST_PART_BYTES, `Parts have at least ${LEAST_PART_BYTES} bytes.`),
+      v.maxValue(MOST_PART_BYTES, `Parts have at most ${MOST_PART_BYTES} bytes.`),
+    ),
+  ),
+});
+
+export const UploadV3 = v.object({
+  id: v.string(),
+  created: v.string(),
+  expires_at: v.string(),
+  target: UploadTargetV3,
+  part_size: v.number(),
+  size: v.optional(v.number()),
+  md5: v.optional(v.string()),
+  sha256: v.optional(v.string()),
+  state: v.picklist(UPLOAD_STATES),
+  ended: v.optional(v.string()),
+  reason: v.optional(v.string()),
+});
+
+const MOST_NUMBERS = 1000;
+export const PartNumbersV3 = members({
+  part_numbers: v.pipe(
+    v.array(partNumber),
+    v.minLength(1, "Name at least one part."),
+    v.maxLength(MOST_NUMBERS, `Ask for at most ${MOST_NUMBERS} parts at once.`),
+  ),
+});
+export const SignedPartV3 = v.object({
+  part_number: v.number(),
+  method: v.literal("PUT"),
+  url: v.string(),
+  expires_at: v.string(),
+});
+export const UploadedPartV3 = v.object({ part_number: v.number(), size: v.number(), etag: v.string() });
+
+const told = <T extends v.GenericSchema<string, unknown>>(schema: T) => v.optional(v.pipe(firstOf, schema));
+
+/** What was not known of the whole when the upload was opened. */
+export const WholeV3 = v.object({
+  size: v.optional(
+    v.pipe(firstOf, v.regex(/^\d{1,15}$/u, "Not a valid integer."), v.transform(Number), v.number()),
+  ),
+  md5: told(digest(16)),
+  sha256: told(digest(32)),
+});
+
 export const ArtifactV3 = v.object({ name: v.string(), ...artifactMembers });

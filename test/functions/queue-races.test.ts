@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { createMemoryUploads } from "../../adapters/artifacts/memory-uploads.ts";
 import { createMemoryArtifacts } from "../../adapters/artifacts/memory.ts";
 import { createSystemClock } from "../../adapters/clock/system.ts";
 import { createSystemIds } from "../../adapters/ids/system.ts";
@@ -24,8 +25,11 @@ async function services(count: number) {
   const folder = await mkdtemp(path.join(tmpdir(), "queue-"));
   const clock = createSystemClock();
   const signer = createHmacSigner(new Uint8Array(32).fill(7));
+  const signing = { signer, clock, publicUrl: () => "http://localhost" };
+  const artifacts = createMemoryArtifacts(signing);
   const shared = {
-    artifacts: createMemoryArtifacts({ signer, clock, publicUrl: () => "http://localhost" }),
+    artifacts,
+    uploads: createMemoryUploads({ ...signing, artifacts }),
     logs: createMemoryJobLogs(),
     runner: createScriptedRunner(),
     clock,

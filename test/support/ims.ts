@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { createMemoryArtifacts } from "../../adapters/artifacts/memory.ts";
+import { createMemoryUploads } from "../../adapters/artifacts/memory-uploads.ts";
 import { createMemoryJobLogs } from "../../adapters/job-logs/memory.ts";
 import { createMemoryRecords } from "../../adapters/records/memory.ts";
 import { createHmacSigner } from "../../adapters/signer/hmac.ts";
@@ -36,9 +37,11 @@ export function createTestService(
   };
   const runner = createScriptedRunner();
   const artifacts = createMemoryArtifacts({ signer, clock, publicUrl: () => "http://localhost" });
+  const uploads = createMemoryUploads({ artifacts, signer, clock, publicUrl: () => "http://localhost" });
   const ports: Ports = {
     records: createMemoryRecords(),
     artifacts,
+    uploads,
     logs: createMemoryJobLogs(),
     runner,
     clock,
@@ -56,6 +59,7 @@ export function createTestService(
       openapi: async () => ({ openapi: "3.1.0" }),
       signedUrls: artifacts,
       artifacts: ports.artifacts,
+      parts: uploads,
     },
     authenticator: authenticator?.(ports) ?? createOpenAuthenticator(),
     telemetry: ports.telemetry,

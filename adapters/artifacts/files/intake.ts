@@ -21,7 +21,7 @@ interface Slab {
 }
 
 /**
- * Puts all of the source into the file, from its beginning, computing both digests on the way: SHA-256 here, MD5 in a
+ * Puts all of the source into the file, from its beginning or from `start`, computing both digests on the way: SHA-256 here, MD5 in a
  * thread, the writes in others. Does not sync the end. What the source throws is thrown as it is.
  */
 export async function takeIn(
@@ -29,8 +29,9 @@ export async function takeIn(
   source: AsyncIterable<Uint8Array>,
   options: WriteOptions,
   openMd5: () => Md5Session,
+  start = 0,
 ): Promise<Content> {
-  const intake = openIntake(file, options.expect?.size ?? SLAB_BYTES, openMd5);
+  const intake = openIntake(createWriter(file, start), options.expect?.size ?? SLAB_BYTES, openMd5);
   let size = 0;
   try {
     for await (const chunk of source) {
@@ -44,8 +45,7 @@ export async function takeIn(
   }
 }
 
-function openIntake(file: FileHandle, likelySize: number, openMd5: () => Md5Session) {
-  const writer = createWriter(file);
+function openIntake(writer: Writer, likelySize: number, openMd5: () => Md5Session) {
   const sha256 = createHash("sha256");
   let slab = newSlab(Math.min(likelySize, SLAB_BYTES));
   const slabs = [slab];
@@ -142,10 +142,12 @@ function createSmallMd5(): Md5Session {
   };
 }
 
-/** Appends to the file and remembers the first failure, as work goes on while nobody waits for it. */
-function createWriter(file: FileHandle) {
+type Writer = ReturnType<typeof createWriter>;
+
+/** Writes one after the other and remembers the first failure, as work goes on while nobody waits for it. */
+function createWriter(file: FileHandle, start: number) {
   let failure: { readonly error: unknown } | undefined;
-  let position = 0;
+  let position = start;
   let unsynced = 0;
   let syncing: Promise<void> | undefined;
 

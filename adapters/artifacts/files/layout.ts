@@ -4,8 +4,8 @@ import { checkAddress, checkBucket } from "../address.ts";
 import { encodeKey } from "./names.ts";
 
 /**
- * Where things are below the root: `objects/<bucket>/<key as path>` and, until they are complete, `incoming/<owner>.<id>`.
- * All of it has to be on one file system, as objects come in by renaming.
+ * Where things are below the root: `objects/<bucket>/<key as path>` and, until they are complete, `incoming/<owner>-<id>` or
+ * `uploads/<id>/` for those that come in parts. All of it has to be on one file system, as objects come in by renaming.
  */
 export function createLayout(root: string) {
   const top = path.resolve(root);
@@ -17,6 +17,7 @@ export function createLayout(root: string) {
   return {
     top,
     incoming: path.join(top, "incoming"),
+    uploads: path.join(top, "uploads"),
     bucketDirectory,
     objectFile(address: ArtifactAddress): string {
       checkAddress(address);

@@ -3,9 +3,7 @@ import type { ArtifactAddress, Artifacts, SignedMethod } from "../../../core/por
 import type { Clock } from "../../../core/ports/clock.ts";
 import type { SignedUrlClaim, SignedUrlVerdict, SignedUrlVerifier } from "../../../core/ports/signed-urls.ts";
 import type { Signer } from "../../../core/ports/signer.ts";
-import { checkAddress } from "../address.ts";
-
-const LONGEST_SECONDS = 604_800;
+import { checkAddress, checkLifetime } from "../address.ts";
 
 export interface SignedUrlsConfig {
   readonly signer: Signer;
@@ -21,8 +19,7 @@ export function createSignedUrls({ signer, publicUrl, clock }: SignedUrlsConfig)
   return {
     async signUrl(method, address, lifetime) {
       checkAddress(address);
-      if (!Number.isInteger(lifetime) || lifetime < 1 || lifetime > LONGEST_SECONDS)
-        throw new DomainError("invalid", `A signed URL lasts 1 to ${LONGEST_SECONDS} seconds.`);
+      checkLifetime(lifetime);
       const expires = Math.floor(clock.now() / 1000) + lifetime;
       const signature = signer.sign(signedText(method, address, expires));
       const query = new URLSearchParams({ method, expires: String(expires), signature });

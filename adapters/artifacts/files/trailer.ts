@@ -6,7 +6,7 @@ import { DomainError } from "../../../core/errors.ts";
  * An object is one file: its content, then what is known of it as JSON, then the length of that JSON. So one rename
  * stores or moves all of it at once, and ordinary tools read the content from the file's beginning.
  */
-const Description = v.object({
+export const Description = v.object({
   size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   etag: v.string(),
   md5: v.exactOptional(v.string()),

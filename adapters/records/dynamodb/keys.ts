@@ -27,6 +27,7 @@ const SHARDS: Readonly<Record<RecordKind, number>> = {
   token: 1,
   "link-claim": 16,
   "object-journal": 1,
+  "upload-session": 4,
 };
 
 /** Raised with every change of the scheme that an older service would read wrongly. */

@@ -1,0 +1,13 @@
+import { endpoint } from "../../http/endpoint.ts";
+
+export default endpoint({
+  operation: "delete_v3_upload",
+  summary: "Abort an upload in parts and remove what has come",
+  tag: "uploads",
+  method: "delete",
+  path: "/v3/uploads/{upload_id}",
+  role: "admin",
+  status: 204,
+  problems: [409],
+  run: ({ ims, params }) => ims.uploads.abort(params.upload_id),
+});
