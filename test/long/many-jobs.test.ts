@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { watchAgents } from "../support/burst.ts";
 import { afterwards, createWorld } from "../support/matrix/cells.ts";
-import { held, KINDS, letGo, type World } from "../support/matrix/kinds.ts";
-import { expectImage, inStatusWithin } from "../support/road.ts";
+import { held, KINDS, kindOf, letGo, type World } from "../support/matrix/kinds.ts";
+import { expectImage, inStatusWithin, post } from "../support/road.ts";
 
 async function throughAll(world: World, number: number): Promise<void> {
   const kind = KINDS.filter(({ endsIn }) => endsIn === undefined)[number % 4];
@@ -27,4 +27,22 @@ describe("jobs of all kinds at once", () => {
       expect(await agents.stop()).toBe(cap);
       await afterwards(world);
     });
+
+  it("leave each other alone: half are cancelled in the middle, the others make their images", async () => {
+    const world = await createWorld({ IMS_MAX_JOBS: "8" });
+    const { service } = world;
+    const kind = kindOf("create");
+    const ids = await Promise.all(Array.from({ length: 8 }, () => held(world, kind, "build")));
+    const [cancelled, kept] = [ids.slice(0, 4), ids.slice(4)];
+    await Promise.all(cancelled.map((id) => post(service, `/v3/jobs/${id}/cancel`)));
+    await Promise.all(kept.map((id) => letGo(world, kind, "build", id)));
+    for (const id of kept) {
+      const job = await inStatusWithin(300, service, id, "success", "error");
+      expect([job.status, job.error]).toEqual(["success", undefined]);
+      await expectImage(service, job.resultant_image_id);
+    }
+    for (const id of cancelled)
+      expect(await inStatusWithin(1, service, id, "error")).toMatchObject({ error: { code: "cancelled" } });
+    await afterwards(world);
+  });
 });
