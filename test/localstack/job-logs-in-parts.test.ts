@@ -119,6 +119,49 @@ describe("job logs in S3", () => {
     expect((await objectsIn(bucket)).length).toBeLessThanOrEqual(2);
   });
 
+  it.each([
+    ["in the object that both know", undefined],
+    ["in the next object, which one does not know of", 4],
+  ])("keep what another process wrote meanwhile, %s", async (_where, segmentBytes) => {
+    const bucket = await freshLogsBucket();
+    const size = segmentBytes === undefined ? {} : { segmentBytes };
+    const [one, other] = [logsIn(bucket, size), logsIn(bucket, size)];
+    await one.append(JOB, 0, 0, Buffer.from("one\n"));
+    await other.append(JOB, 0, 4, Buffer.from("two\n"));
+    expect(await one.append(JOB, 0, 4, Buffer.from("TWO\nfour\n"))).toBe(13);
+    expect((await readAll(logsIn(bucket))).toString()).toBe("one\ntwo\nfour\n");
+  });
+
+  it("keep what is appended between the merge and the removal of what was merged", async () => {
+    const bucket = await freshLogsBucket();
+    const writing = logsIn(bucket, SMALL);
+    const whole = bytesOf(8004);
+    await appendInSteps(writing, whole.subarray(0, 8000), 1000);
+    let late: Promise<number> | undefined;
+    const proxy = await s3Proxy({
+      before: async ({ method }) => {
+        if (method === "DELETE") await (late ??= writing.append(JOB, 0, 8000, whole.subarray(8000)));
+        return "none" as const;
+      },
+    });
+    await logsIn(bucket, { ...SMALL, ...through(proxy.url) }).complete(JOB);
+    expect(await late).toBe(8004);
+    expect(Buffer.compare(await readAll(logsIn(bucket)), whole)).toBe(0);
+  });
+
+  it("end where a removal that was cut short has left a gap", async () => {
+    const bucket = await freshLogsBucket();
+    await putObjects(bucket, [
+      [key(0), Buffer.from("abc")],
+      [key(10), Buffer.from("xyz")],
+    ]);
+    const logs = logsIn(bucket);
+    expect((await readAll(logs)).toString()).toBe("abc");
+    expect([await logs.size(JOB, 0), await logs.totalSize(JOB)]).toEqual([3, 3]);
+    await logs.remove(JOB);
+    expect(await objectsIn(bucket)).toEqual([]);
+  });
+
   it.each(PASSING_S3_FAULTS)(
     "end whole, nothing missing and nothing twice, when requests meet: %s",
     async (fault) => {
