@@ -80,6 +80,21 @@ export async function fillStore({ records, artifacts, logs }: StorePorts, large 
     },
     {
       op: "insert",
+      kind: "upload-session",
+      id: "u1",
+      value: {
+        id: "u1",
+        created: created_at,
+        expires_at: created_at,
+        target: { of: "image", image: "gone", artifact: "rootfs" },
+        part_size: 5_242_880,
+        state: "expired",
+        ended: created_at,
+        storage: { bucket: "boot-images", key: "uploads/u1", handle: "h" },
+      },
+    },
+    {
+      op: "insert",
       kind: "object-journal",
       id: "j1",
       value: { id: "j1", created: created_at, steps: [{ do: "remove", at: { bucket: "ims", key: "gone" } }] },
