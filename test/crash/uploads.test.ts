@@ -62,7 +62,7 @@ async function stored({ data }: ServiceProcess) {
   return {
     uploads: await readdir(join(root, "uploads")),
     incoming: await readdir(join(root, "incoming")).catch(() => []),
-    objects: await filesBelow(join(root, "objects")),
+    objects: await filesBelow(join(root, "objects")).catch(() => []),
   };
 }
 
