@@ -8,7 +8,8 @@ import { decodeRow, jsonOfRow } from "./decode.ts";
 import { patiently } from "./patiently.ts";
 import { type CacheEntry, createRecordCaches, type RecordCaches } from "./sqlite-cache.ts";
 import { sequencedRow, type SequencedRow } from "./sqlite-row.ts";
-import { createSharedDataVersion } from "./sqlite-watch.ts";
+import type { WalIndex } from "./sqlite-wal-index.ts";
+import { createSharedVersion } from "./sqlite-watch.ts";
 
 const CACHE_BYTES = 40 * 1024 * 1024;
 /** What an entry takes at least, and how many bytes a decoded record takes for each character of its JSON. */
@@ -24,10 +25,10 @@ export interface Reader {
 }
 
 /** Reads through a connection of its own, on this thread: with a write-ahead log readers never wait for the writer. */
-export function createReader(db: DatabaseSync, path: string): Reader {
+export function createReader(db: DatabaseSync, walIndex: WalIndex, path: string): Reader {
   const caches = createRecordCaches(CACHE_BYTES);
   const { entryOf, decoded, jsonOf } = createEntries(caches);
-  const dataVersion = createSharedDataVersion(db, path);
+  const dataVersion = createSharedVersion(walIndex, path);
   const one = db.prepare("SELECT sequence, id, version, text FROM records WHERE kind = ? AND id = ?");
   const select = createSelect(db);
 

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { patiently } from "./patiently.ts";
+import type { WalIndex } from "./sqlite-wal-index.ts";
 
 /**
  * Reads a number that stays the same while no other connection has committed, whatever process it is of. Numbers of two
@@ -12,16 +13,15 @@ export function createDataVersion(db: DatabaseSync): () => number {
 }
 
 /**
- * The same for many callers: those that ask within one turn of the main thread share one reading, which is made at the
+ * Such a number for many callers, of the wal-index: those that ask within one turn of the main thread share one reading, which is made at the
  * turn's end and so sees every commit that was answered before any of them asked.
  */
-export function createSharedDataVersion(db: DatabaseSync, path: string): () => Promise<number> {
-  const read = createDataVersion(db);
+export function createSharedVersion(walIndex: WalIndex, path: string): () => Promise<number> {
   let asked: Promise<number> | undefined;
   const readOnce = async (): Promise<number> => {
     await nextTurn();
     asked = undefined;
-    return await patiently(path, read);
+    return await patiently(path, () => walIndex.version());
   };
   return () => (asked ??= readOnce());
 }

@@ -15,6 +15,7 @@ import { createWriteQueue } from "./sqlite-queue.ts";
 import { createListings, type Listings } from "./sqlite-listings.ts";
 import { createReader, type Reader } from "./sqlite-reader.ts";
 import { createWriterThread } from "./sqlite-thread.ts";
+import { openWalIndex, type WalIndex } from "./sqlite-wal-index.ts";
 import { migrate, SCHEMA_VERSION, storedVersion } from "./sqlite-schema.ts";
 
 /** The writer is started after what the service does first, but before most first commits. */
@@ -31,14 +32,18 @@ export interface SqliteConfig {
  */
 export async function createSqliteRecords(config: SqliteConfig): Promise<Records> {
   const path = resolve(config.path);
-  const { db, reader, listings, identity } = await openStore(path);
+  const { db, walIndex, reader, listings, identity } = await openStore(path);
   const writer = createWriterThread(() => startWriter({ path, identity }));
   const queue = createWriteQueue(writer);
   const warmUp = setTimeout(() => writer.warmUp(), WARM_UP_MS).unref();
   let closing: Promise<void> | undefined;
+  const closed = () => new DomainError("unavailable", "The record store is closed.");
   const open = (): void => {
-    if (closing !== undefined) throw new DomainError("unavailable", "The record store is closed.");
+    if (closing !== undefined) throw closed();
   };
+  /** Without a turn of its own: what reads cost is for a good part the promises they are handed on by. */
+  const reading = <T>(read: () => Promise<T>): Promise<T> =>
+    closing === undefined ? read() : Promise.reject(closed());
 
   const close = async (): Promise<void> => {
     clearTimeout(warmUp);
@@ -47,25 +52,14 @@ export async function createSqliteRecords(config: SqliteConfig): Promise<Records
     db.close();
     await queue.drain();
     await writer.end();
+    walIndex.release();
   };
 
   return {
-    async get(kind, id) {
-      open();
-      return reader.get(kind, id);
-    },
-    async list(kind, page = {}) {
-      open();
-      return reader.list(kind, page);
-    },
-    async getJson(kind, id) {
-      open();
-      return reader.getJson(kind, id);
-    },
-    async listJson(kind) {
-      open();
-      return listings.list(kind);
-    },
+    get: (kind, id) => reading(() => reader.get(kind, id)),
+    list: (kind, page = {}) => reading(() => reader.list(kind, page)),
+    getJson: (kind, id) => reading(() => reader.getJson(kind, id)),
+    listJson: (kind) => reading(() => listings.list(kind)),
     async commit(changes) {
       open();
       const commit = encodeCommit(changes);
@@ -82,6 +76,7 @@ export async function createSqliteRecords(config: SqliteConfig): Promise<Records
 
 interface OpenStore {
   readonly db: DatabaseSync;
+  readonly walIndex: WalIndex;
   readonly reader: Reader;
   readonly listings: Listings;
   readonly identity: string;
@@ -107,7 +102,9 @@ function openReader(path: string): OpenStore {
   try {
     if (storedVersion(db) < SCHEMA_VERSION) migrate(db);
     db.exec("PRAGMA query_only = ON");
-    return { db, reader: createReader(db, path), listings: createListings(path), identity };
+    const listings = createListings(path);
+    const walIndex = openWalIndex(path);
+    return { db, walIndex, reader: createReader(db, walIndex, path), listings, identity };
   } catch (error) {
     db.close();
     throw error;

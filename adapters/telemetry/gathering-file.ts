@@ -2,7 +2,7 @@ import { write } from "node:fs";
 import { codeOf } from "../process/errors.ts";
 
 /** Gathered up to so many characters, or so many milliseconds: what kill -9 takes along is no more than that. */
-const GATHERED_CHARACTERS = 64 * 1024;
+const GATHERED_CHARACTERS = 1024 * 1024;
 const GATHERED_MS = 200;
 /** A reader that takes nothing for long must not fill this process's memory: what comes beyond this is left out. */
 const MOST_CHARACTERS = 16 * 1024 * 1024;

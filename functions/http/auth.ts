@@ -4,7 +4,7 @@ import type { Role } from "./endpoint.ts";
 
 /** Finds out who is calling. @throws `unauthenticated` or `forbidden` */
 export interface Authenticator {
-  authenticate(request: Request): Promise<Principal>;
+  authenticate(request: Request): Promise<Principal> | Principal;
 }
 
 export function bearerToken(request: Request): string | undefined {
@@ -26,7 +26,7 @@ const LOOPBACK_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/iu;
  */
 export function createOpenAuthenticator(): Authenticator {
   return {
-    async authenticate(request) {
+    authenticate(request) {
       const host = request.headers.get("host") ?? new URL(request.url).host;
       const site = request.headers.get("sec-fetch-site") ?? "none";
       if (!LOOPBACK_HOST.test(host) || !["same-origin", "none"].includes(site))
@@ -54,7 +54,7 @@ export interface GatewayConfig {
 /** An authenticating proxy in front, which must remove these headers from what its own callers send. */
 export function createGatewayAuthenticator({ userHeader, roleHeader }: GatewayConfig): Authenticator {
   return {
-    async authenticate({ headers }) {
+    authenticate({ headers }) {
       const user = headers.get(userHeader)?.trim() ?? "";
       if (user === "")
         throw new DomainError("unauthenticated", "This service is reached through its gateway.");

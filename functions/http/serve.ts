@@ -1,6 +1,8 @@
 import { type Context, Hono } from "hono";
 import * as v from "valibot";
+import type { Principal } from "../../core/auth/tokens.ts";
 import type { Ims } from "../../core/ims.ts";
+import type { AgentIdentity } from "../../core/jobs/agent-tokens.ts";
 import { DomainError } from "../../core/errors.ts";
 import { type Authenticator, authorize, bearerToken } from "./auth.ts";
 import { expectationOf } from "./digest-headers.ts";
@@ -60,7 +62,8 @@ async function handle(
   const request = c.req.raw;
   const params = c.req.param();
   sighting.record = Object.values(params).join("/");
-  const agent = await authenticated(request, endpoint, options, params, sighting);
+  const admitted = authenticated(request, endpoint, options, params, sighting);
+  const agent = admitted instanceof Promise ? await admitted : admitted;
   const { ims, services } = options;
   if (endpoint.exists !== undefined) await endpoint.exists({ ims, params });
   const query = endpoint.query === undefined ? undefined : parseQuery(endpoint.query, c.req.queries());
@@ -68,7 +71,7 @@ async function handle(
   const upload = endpoint.takesBytes === undefined ? NOTHING : uploadOf(c, options);
   const headers: Record<string, string> = { "x-request-id": sighting.requestId };
   const header = (name: string, value: string) => void (headers[name] = value);
-  const lastEventId = request.headers.get("last-event-id") ?? undefined;
+  const lastEventId = endpoint.answersEvents === undefined ? undefined : lastEventIdOf(request);
   const answer = await endpoint.run({
     ims,
     services,
@@ -87,26 +90,33 @@ async function handle(
   return jsonResponse(request, endpoint, answer, headers);
 }
 
-const NOBODY = { jobId: "", attempt: 0 };
+function lastEventIdOf({ headers }: Request): string | undefined {
+  return headers.get("last-event-id") ?? undefined;
+}
+
+const NOBODY: AgentIdentity = { jobId: "", attempt: 0 };
 
 /** Authentication comes before everything else, also before finding out whether a thing exists. */
-async function authenticated(
+function authenticated(
   request: Request,
   { role }: Endpoint,
   options: ServeOptions,
   params: Record<string, string>,
   sighting: Sighting,
-) {
+): AgentIdentity | Promise<AgentIdentity> {
   if (role === "anyone") return NOBODY;
   if (role === "agent") {
     const agent = options.ims.authenticateAgent(params["job_id"] ?? "", bearerToken(request));
     sighting.who = `agent:${agent.jobId}`;
     return agent;
   }
-  const principal = await options.authenticator.authenticate(request);
-  sighting.who = principal.name;
-  authorize(principal, role);
-  return NOBODY;
+  const admit = (principal: Principal): AgentIdentity => {
+    sighting.who = principal.name;
+    authorize(principal, role);
+    return NOBODY;
+  };
+  const caller = options.authenticator.authenticate(request);
+  return caller instanceof Promise ? caller.then(admit) : admit(caller);
 }
 
 function parseQuery(schema: v.GenericSchema, queries: Record<string, string[]>): unknown {
