@@ -83,8 +83,19 @@ async function handle(
     agent,
     header,
   });
+  return respond(request, endpoint, answer, headers, sighting);
+}
+
+function respond(
+  request: Request,
+  endpoint: Endpoint,
+  answer: unknown,
+  headers: Record<string, string>,
+  sighting: Sighting,
+): Response | Promise<Response> {
   if (isEventStream(endpoint, answer)) return withRequestId(eventStreamResponse(request, answer), sighting);
-  if (isDownload(endpoint, answer)) return withRequestId(await downloadResponse(request, answer), sighting);
+  if (isDownload(endpoint, answer))
+    return downloadResponse(request, answer).then((response) => withRequestId(response, sighting));
   if (endpoint.status === 201) sighting.record = idOf(answer);
   if (endpoint.status === 204) return new Response(null, { status: 204, headers });
   return jsonResponse(request, endpoint, answer, headers);
