@@ -2,14 +2,14 @@ import { DomainError } from "../../core/errors.ts";
 import type { ArtifactAddress } from "../../core/ports/artifacts.ts";
 
 const MOST_KEY_BYTES = 1024;
-const MOST_METADATA_BYTES = 2048;
 
-/** @throws `invalid` for an address that S3 would not take either. */
+/** @throws `invalid` for an address that S3, or a store like it, would not take either. */
 export function checkAddress({ bucket, key }: ArtifactAddress): void {
   checkBucket(bucket);
   checkText(key);
+  if (/^\/*$/u.test(key)) throw new DomainError("invalid", "An object's key has more in it than slashes.");
   const bytes = Buffer.byteLength(key);
-  if (bytes < 1 || bytes > MOST_KEY_BYTES)
+  if (bytes > MOST_KEY_BYTES)
     throw new DomainError("invalid", `An object's key has 1 to ${MOST_KEY_BYTES} bytes of UTF-8.`);
 }
 
@@ -24,18 +24,16 @@ export function checkText(key: string): void {
   if (!key.isWellFormed()) throw new DomainError("invalid", "An object's key must be well-formed Unicode.");
 }
 
-/** User metadata as it is stored, with lower-case names. @throws `invalid` beyond 2 KiB, the limit of S3. */
-export function checkMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
-  const entries = Object.entries(metadata).map(([name, value]) => [name.toLowerCase(), value] as const);
-  if (Buffer.byteLength(entries.flat().join("")) > MOST_METADATA_BYTES)
-    throw new DomainError("invalid", `An object's metadata has at most ${MOST_METADATA_BYTES} bytes.`);
-  return Object.fromEntries(entries);
-}
-
 const LONGEST_SECONDS = 604_800;
 
 /** @throws `invalid` unless it is 1 to 604,800 seconds, as S3 has it. */
 export function checkLifetime(seconds: number): void {
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > LONGEST_SECONDS)
     throw new DomainError("invalid", `A signed URL lasts 1 to ${LONGEST_SECONDS} seconds.`);
+}
+
+/** Clients resolve `.` and `..` before they send a path, also as `%2e`. @throws `invalid` for a key with such a segment */
+export function checkUrlKey({ key }: ArtifactAddress): void {
+  if (key.split("/").some((segment) => segment === "." || segment === ".."))
+    throw new DomainError("invalid", "No URL can name an object whose key has a dot segment.");
 }

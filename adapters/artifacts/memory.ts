@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import type { ArtifactAddress, ArtifactInfo, Artifacts, WriteOptions } from "../../core/ports/artifacts.ts";
 import type { SignedUrlVerifier } from "../../core/ports/signed-urls.ts";
-import { checkAddress, checkBucket, checkMetadata, checkText } from "./address.ts";
+import { checkAddress, checkBucket, checkText } from "./address.ts";
 import { bytesToRead, checkContent, checkSizeSoFar, sameContent, takenAlready } from "./expectations.ts";
+import { checkMetadata } from "./metadata.ts";
 import { createSignedUrls, type SignedUrlsConfig } from "./files/signed-url.ts";
 
 interface StoredObject {

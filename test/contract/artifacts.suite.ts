@@ -2,24 +2,21 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ErrorCode } from "../../core/errors.ts";
 import type { ArtifactAddress, Artifacts, WriteOptions } from "../../core/ports/artifacts.ts";
-import type { SignedUrlClaim, SignedUrlVerifier } from "../../core/ports/signed-urls.ts";
 import { bytesOf, gathered, hexDigest, inChunks, textSource } from "../support/artifact-content.ts";
 
 export interface OpenArtifacts {
-  readonly artifacts: Artifacts & SignedUrlVerifier;
+  readonly artifacts: Artifacts;
   /** The clock the adapter sees, in milliseconds. */
   readonly time: { now: number };
 }
 
 const MIB = 1024 * 1024;
-const PUBLIC_URL = "http://ims.example:9100/base";
-export const publicUrl = (): string => PUBLIC_URL;
 
 const failsWith = (code: ErrorCode) => expect.objectContaining({ name: "DomainError", code });
 const inIms = (key: string): ArtifactAddress => ({ bucket: "ims", key });
 
 /** Keys that would be a way out, or into each other's place, if they were taken for paths. */
-const HOSTILE_KEYS = [
+export const HOSTILE_KEYS = [
   "../../etc/passwd",
   "..",
   ".",
@@ -30,8 +27,6 @@ const HOSTILE_KEYS = [
   "a",
   "a/",
   "/a",
-  "/",
-  "//",
   "A",
   "a%2Fb",
   "a%252Fb",
@@ -58,7 +53,7 @@ const HOSTILE_KEYS = [
   `${"x".repeat(200)}/..`,
   `${"Ä".repeat(300)}/${"\u{1F980}".repeat(50)}`,
   "d/".repeat(500),
-  "/".repeat(1024),
+  `a${"/".repeat(1023)}`,
 ];
 
 /** Every promise of the port, for any store of objects. `open` makes an empty one. */
@@ -82,7 +77,7 @@ export function artifactsContract(name: string, open: () => Promise<OpenArtifact
         expect(info).toMatchObject({
           ...inIms("some/object"),
           size,
-          etag: hexDigest("md5", bytes),
+          etag: expect.stringMatching(/^[0-9a-f]{32}(?:-\d+)?$/u),
           md5: hexDigest("md5", bytes),
           sha256: hexDigest("sha256", bytes),
         });
@@ -139,11 +134,20 @@ export function artifactsContract(name: string, open: () => Promise<OpenArtifact
       });
     });
 
-    it("takes 2 KiB of metadata and refuses more", async () => {
+    it("takes 1,792 bytes of metadata and refuses more, as many as a header has of it", async () => {
       const artifacts = await fresh();
-      const info = await put(artifacts, "a", "1", { metadata: { n: "\u0001".repeat(2047) } });
-      expect(await artifacts.stat(inIms("a"))).toEqual(info);
-      await expect(put(artifacts, "b", "1", { metadata: { n: "v".repeat(2048) } })).rejects.toEqual(
+      for (const most of ["v".repeat(1791), "\u0001".repeat(594)]) {
+        const info = await put(artifacts, "a", "1", { metadata: { n: most } });
+        expect(await artifacts.stat(inIms("a"))).toEqual(info);
+        await expect(put(artifacts, "b", "1", { metadata: { n: `${most}vvv` } })).rejects.toEqual(
+          failsWith("invalid"),
+        );
+      }
+    });
+
+    it.each(["", "a b", "ä", "a:b", "ims-content"])("refuses metadata with the name %j", async (metaName) => {
+      const artifacts = await fresh();
+      await expect(put(artifacts, "a", "1", { metadata: { [metaName]: "1" } })).rejects.toEqual(
         failsWith("invalid"),
       );
     });
@@ -311,6 +315,8 @@ export function artifactsContract(name: string, open: () => Promise<OpenArtifact
 
     it.each([
       ["an empty key", "ims", ""],
+      ["a key of a slash", "ims", "/"],
+      ["a key of slashes", "ims", "//"],
       ["a key of more than 1,024 bytes", "ims", "x".repeat(1025)],
       ["a key of more than 1,024 bytes in fewer characters", "ims", "ä".repeat(513)],
       ["a key that is not well-formed", "ims", "a\uD800b"],
@@ -386,7 +392,7 @@ export function artifactsContract(name: string, open: () => Promise<OpenArtifact
         unit: fc.constantFrom("a", "B", "/", ".", "-", "~", "@", "%", "é", "\u{1F980}", "\uFFEE"),
       });
       const key = fc.oneof(
-        text.filter((some) => some !== ""),
+        text.filter((some) => !/^\/*$/u.test(some)),
         fc.tuple(text, fc.integer({ min: 190, max: 420 }), text).map(([a, n, b]) => a + "x".repeat(n) + b),
       );
       await fc.assert(
@@ -552,92 +558,30 @@ export function artifactsContract(name: string, open: () => Promise<OpenArtifact
   });
 
   describe(`artifacts in ${name}: signed URLs`, () => {
-    const signed = async (method: "GET" | "PUT" = "GET", key = "some/object", lifetime = 60) => {
+    it("says what they allow, and until when", async () => {
       const { artifacts, time } = await open();
       time.now = Date.parse("2026-02-03T04:05:06.789Z");
-      const { url, ...rest } = await artifacts.signUrl(method, inIms(key), lifetime);
-      return { artifacts, time, url, claim: claimOf(url), ...rest };
-    };
-
-    it("lets the bearer do what was signed until it expires", async () => {
-      const { artifacts, time, claim, url, expires_at, method } = await signed();
-      expect({ expires_at, method }).toEqual({ expires_at: "2026-02-03T04:06:06.000Z", method: "GET" });
-      expect(url).toMatch(/^http:\/\/ims\.example:9100\/base\/signed\/ims\/some\/object\?/u);
-      expect(claim).toMatchObject({
+      expect(await artifacts.signUrl("GET", inIms("some/object"), 60)).toMatchObject({
         method: "GET",
-        bucket: "ims",
-        key: "some/object",
-        expires: 1_770_091_566,
+        expires_at: "2026-02-03T04:06:06.000Z",
       });
-      expect(artifacts.verify(claim)).toBe("ok");
-      time.now = Date.parse(expires_at) - 1;
-      expect(artifacts.verify(claim)).toBe("ok");
-      time.now += 1;
-      expect(artifacts.verify(claim)).toBe("expired");
+      expect(await artifacts.signUrl("PUT", inIms("a"), 604_800)).toMatchObject({
+        method: "PUT",
+        expires_at: "2026-02-10T04:05:06.000Z",
+      });
     });
 
-    it.each<[string, Partial<SignedUrlClaim>]>([
-      ["method", { method: "PUT" }],
-      ["bucket", { bucket: "boot-images" }],
-      ["key", { key: "some/other" }],
-      ["bucket and key, with the same text", { bucket: "ims/some", key: "object" }],
-      ["time", { expires: 9_999_999_999 }],
-      ["time, to no number", { expires: Number.NaN }],
-      ["signature", { signature: "A".repeat(43) }],
-      ["signature, to none", { signature: "" }],
-    ])("calls it forged when somebody changed the %s", async (_, change) => {
-      const { artifacts, claim } = await signed();
-      expect(artifacts.verify({ ...claim, ...change })).toBe("forged");
-    });
-
-    it("calls it forged, not expired, when it is both", async () => {
-      const { artifacts, time, claim } = await signed();
-      time.now += 3_600_000;
-      expect(artifacts.verify({ ...claim, key: "some/other" })).toBe("forged");
-    });
-
-    it("does not take a signature that the service made for something else", async () => {
-      const { artifacts, claim } = await signed();
-      const other = await artifacts.signUrl("PUT", inIms("some/object"), 60);
-      expect(artifacts.verify({ ...claim, signature: claimOf(other.url).signature })).toBe("forged");
-    });
-
-    it("survives the way through a URL, whatever the key", async () => {
-      for (const key of HOSTILE_KEYS.filter((each) => each !== "." && each !== "..")) {
-        const { artifacts, claim } = await signed("PUT", key);
-        expect(claim.key).toBe(key);
-        expect(artifacts.verify(claim)).toBe("ok");
-      }
-    });
-
-    it("refuses a key that no URL can carry", async () => {
-      const artifacts = await fresh();
-      await expect(artifacts.signUrl("GET", inIms(".."), 60)).rejects.toEqual(failsWith("invalid"));
-    });
+    it.each(["..", ".", "a/../b", "a/./b", "../../etc/passwd", "a/.."])(
+      "refuses %s: clients change a URL with such a key",
+      async (key) => {
+        const artifacts = await fresh();
+        await expect(artifacts.signUrl("GET", inIms(key), 60)).rejects.toEqual(failsWith("invalid"));
+      },
+    );
 
     it.each([0, -1, 604_801, 1.5, Number.NaN])("refuses a lifetime of %d seconds", async (lifetime) => {
       const artifacts = await fresh();
       await expect(artifacts.signUrl("GET", inIms("a"), lifetime)).rejects.toEqual(failsWith("invalid"));
     });
-
-    it("lasts a week at most", async () => {
-      const { expires_at } = await signed("GET", "a", 604_800);
-      expect(expires_at).toBe("2026-02-10T04:05:06.000Z");
-    });
   });
-}
-
-/** What a server sees of a URL after a client has made it its own. */
-function claimOf(signedUrl: string): SignedUrlClaim {
-  const { pathname, searchParams } = new URL(signedUrl);
-  const [, bucket = "", key = ""] = /^\/base\/signed\/([^/]+)\/(.+)$/u.exec(pathname) ?? [];
-  const method = searchParams.get("method") === "PUT" ? "PUT" : "GET";
-  const expires = Number(searchParams.get("expires"));
-  return {
-    method,
-    bucket,
-    key: decodeURIComponent(key),
-    expires,
-    signature: searchParams.get("signature") ?? "",
-  };
 }

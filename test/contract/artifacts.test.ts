@@ -4,7 +4,8 @@ import { createHmacSigner } from "../../adapters/signer/hmac.ts";
 import type { Artifacts } from "../../core/ports/artifacts.ts";
 import type { SignedUrlVerifier } from "../../core/ports/signed-urls.ts";
 import { scratchFolder } from "../support/archives.ts";
-import { artifactsContract, publicUrl } from "./artifacts.suite.ts";
+import { artifactsContract } from "./artifacts.suite.ts";
+import { publicUrl, signedUrlsContract } from "./signed-urls.suite.ts";
 
 type Store = Artifacts & SignedUrlVerifier;
 
@@ -31,22 +32,36 @@ function inTurn(stores: readonly [Store, ...Store[]]): Store {
   };
 }
 
-artifactsContract("memory", async () => {
-  const { time, config } = surroundings();
-  return { time, artifacts: createMemoryArtifacts(config) };
-});
+const stores: [string, () => Promise<{ time: { now: number }; artifacts: Store }>][] = [
+  [
+    "memory",
+    async () => {
+      const { time, config } = surroundings();
+      return { time, artifacts: createMemoryArtifacts(config) };
+    },
+  ],
+  [
+    "files",
+    async () => {
+      const { time, config } = surroundings();
+      return { time, artifacts: createFileArtifacts({ ...config, root: `${await scratchFolder()}/store` }) };
+    },
+  ],
+  [
+    "two stores on the same files",
+    async () => {
+      const { time, config } = surroundings();
+      const root = await scratchFolder();
+      const artifacts = inTurn([
+        createFileArtifacts({ ...config, root }),
+        createFileArtifacts({ ...config, root: `${root}/` }),
+      ]);
+      return { time, artifacts };
+    },
+  ],
+];
 
-artifactsContract("files", async () => {
-  const { time, config } = surroundings();
-  return { time, artifacts: createFileArtifacts({ ...config, root: `${await scratchFolder()}/store` }) };
-});
-
-artifactsContract("two stores on the same files", async () => {
-  const { time, config } = surroundings();
-  const root = await scratchFolder();
-  const artifacts = inTurn([
-    createFileArtifacts({ ...config, root }),
-    createFileArtifacts({ ...config, root: `${root}/` }),
-  ]);
-  return { time, artifacts };
-});
+for (const [name, open] of stores) {
+  artifactsContract(name, open);
+  signedUrlsContract(name, open);
+}

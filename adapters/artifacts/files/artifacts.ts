@@ -10,8 +10,9 @@ import type {
 import type { SignedUrlVerifier } from "../../../core/ports/signed-urls.ts";
 import { knowOwners } from "../../files/owner.ts";
 import { asDomainError } from "../../process/errors.ts";
-import { checkMetadata, checkText } from "../address.ts";
+import { checkText } from "../address.ts";
 import { bytesToRead, checkContent, sameContent, takenAlready, type Content } from "../expectations.ts";
+import { checkMetadata } from "../metadata.ts";
 import { openIncoming, type Incoming } from "./incoming.ts";
 import { takeIn } from "./intake.ts";
 import { createLayout, DIRECTORY_MODE, type Layout } from "./layout.ts";

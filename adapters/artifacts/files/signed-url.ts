@@ -1,9 +1,8 @@
-import { DomainError } from "../../../core/errors.ts";
 import type { ArtifactAddress, Artifacts, SignedMethod } from "../../../core/ports/artifacts.ts";
 import type { Clock } from "../../../core/ports/clock.ts";
 import type { SignedUrlClaim, SignedUrlVerdict, SignedUrlVerifier } from "../../../core/ports/signed-urls.ts";
 import type { Signer } from "../../../core/ports/signer.ts";
-import { checkAddress, checkLifetime } from "../address.ts";
+import { checkAddress, checkLifetime, checkUrlKey } from "../address.ts";
 
 export interface SignedUrlsConfig {
   readonly signer: Signer;
@@ -19,6 +18,7 @@ export function createSignedUrls({ signer, publicUrl, clock }: SignedUrlsConfig)
   return {
     async signUrl(method, address, lifetime) {
       checkAddress(address);
+      checkUrlKey(address);
       checkLifetime(lifetime);
       const expires = Math.floor(clock.now() / 1000) + lifetime;
       const signature = signer.sign(signedText(method, address, expires));
@@ -43,15 +43,4 @@ function signedText(method: SignedMethod, { bucket, key }: ArtifactAddress, expi
   return JSON.stringify(["ims signed URL 1", method, bucket, key, expires]);
 }
 
-/**
- * The key with each segment percent-encoded. Clients resolve `.` and `..` before they send a path, also as `%2e`, so the
- * slashes beside such a segment are encoded too: decoding gives the key again either way.
- */
-function urlPath(key: string): string {
-  if (key === "." || key === "..")
-    throw new DomainError("invalid", "No URL can name an object whose whole key is a dot segment.");
-  const slashless = encodeURIComponent(key);
-  return key.split("/").some((segment) => segment === "." || segment === "..")
-    ? slashless
-    : slashless.replaceAll("%2F", "/");
-}
+const urlPath = (key: string): string => encodeURIComponent(key).replaceAll("%2F", "/");

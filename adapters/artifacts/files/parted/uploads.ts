@@ -1,7 +1,7 @@
 import type { ArtifactInfo } from "../../../../core/ports/artifacts.ts";
 import type { PartedUpload, PartReceiver, UploadSessions } from "../../../../core/ports/upload-sessions.ts";
 import { asDomainError } from "../../../process/errors.ts";
-import { checkMetadata } from "../../address.ts";
+import { checkMetadata } from "../../metadata.ts";
 import { checkContent } from "../../expectations.ts";
 import { checkPartNumber, createSignedParts, noSuchUpload, takenNoMore } from "../../signed-part.ts";
 import { takeIn } from "../intake.ts";
