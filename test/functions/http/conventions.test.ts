@@ -96,8 +96,15 @@ describe("bodies", () => {
     ({ method, body, role }) => method === "post" && body !== undefined && role !== "agent",
   ).map(({ path }) => path);
 
+  /** What a path names must be there: that is found out before the body is looked at (behaviour 14). */
+  let upload: string;
+  beforeEach(async () => {
+    const recipeId = (await service.post("/v3/recipes", recipe)).json.id;
+    upload = (await service.post("/v3/uploads", { target: { recipe: recipeId } })).json.id;
+  });
+
   const send = async (path: string, body: string | undefined, type: string | undefined) =>
-    await service.app.request(path, {
+    await service.app.request(path.replace("{upload_id}", upload), {
       method: "POST",
       ...(body === undefined ? {} : { body }),
       headers: type === undefined ? {} : { "content-type": type },
