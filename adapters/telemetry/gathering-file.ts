@@ -1,11 +1,13 @@
 import { write } from "node:fs";
 import { codeOf } from "../process/errors.ts";
 
-/** Gathered up to so many characters, or so many milliseconds: what kill -9 takes along is no more than that. */
-const GATHERED_CHARACTERS = 1024 * 1024;
+/** Gathered up to so many bytes, or so many milliseconds: what kill -9 takes along is no more than that. */
+const CHUNK_BYTES = 1024 * 1024;
 const GATHERED_MS = 200;
 /** A reader that takes nothing for long must not fill this process's memory: what comes beyond this is left out. */
-const MOST_CHARACTERS = 16 * 1024 * 1024;
+const MOST_BYTES = 16 * 1024 * 1024;
+/** UTF-8 takes no more for a character of a string. */
+const MOST_BYTES_OF_A_CHARACTER = 3;
 /** When a full pipe is tried again. */
 const FULL_PIPE_MS = 20;
 
@@ -18,15 +20,14 @@ export interface GatheringFile {
 }
 
 export function createGatheringFile(fd: number): GatheringFile {
-  let gathered = "";
+  const chunks = createChunks();
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> | undefined;
 
   const writeOut = async (): Promise<void> => {
-    while (gathered !== "") {
-      const bytes = Buffer.from(gathered);
-      gathered = "";
-      await writeAll(fd, bytes);
+    for (let chunk = chunks.take(); chunk !== undefined; chunk = chunks.take()) {
+      await writeAll(fd, chunk);
+      chunks.reuse(chunk);
     }
     writing = undefined;
   };
@@ -34,19 +35,64 @@ export function createGatheringFile(fd: number): GatheringFile {
     clearTimeout(timer);
     timer = undefined;
     // Writing nothing is over before it could be noted that it is under way, and would be noted for ever.
-    if (gathered !== "") writing ??= writeOut();
+    if (chunks.waiting() > 0) writing ??= writeOut();
     await writing;
   };
   return {
     write(line) {
-      if (gathered.length > MOST_CHARACTERS) return false;
-      gathered += line;
+      if (chunks.waiting() > MOST_BYTES) return false;
+      chunks.add(line);
       if (writing !== undefined) return true;
-      if (gathered.length >= GATHERED_CHARACTERS) void begin();
+      if (chunks.waiting() >= CHUNK_BYTES) void begin();
       else timer ??= setTimeout(() => void begin(), GATHERED_MS).unref();
       return true;
     },
     flush: begin,
+  };
+}
+
+/**
+ * Lines as bytes, in chunks that are used again. As strings they would outlive several collections of the garbage of
+ * requests, each of which would copy all of them.
+ */
+function createChunks() {
+  const full: Uint8Array[] = [];
+  let current: Buffer | undefined;
+  let used = 0;
+  let spare: Buffer | undefined;
+  let waiting = 0;
+
+  const end = (): void => {
+    if (current !== undefined && used > 0) full.push(current.subarray(0, used));
+    current = undefined;
+    used = 0;
+  };
+  return {
+    /** Bytes that nobody has taken yet. */
+    waiting: () => waiting,
+    add(line: string): void {
+      const most = line.length * MOST_BYTES_OF_A_CHARACTER;
+      if (used + most > CHUNK_BYTES) end();
+      if (current === undefined) {
+        current =
+          most > CHUNK_BYTES ? Buffer.allocUnsafeSlow(most) : (spare ?? Buffer.allocUnsafeSlow(CHUNK_BYTES));
+        spare = undefined;
+      }
+      const length = current.write(line, used);
+      used += length;
+      waiting += length;
+    },
+    /** The oldest, full or not. */
+    take(): Uint8Array | undefined {
+      if (full.length === 0) end();
+      const chunk = full.shift();
+      waiting -= chunk?.length ?? 0;
+      return chunk;
+    },
+    /** Gives back what was taken when its bytes are no longer needed. */
+    reuse({ buffer }: Uint8Array): void {
+      if (buffer.byteLength === CHUNK_BYTES) spare = Buffer.from(buffer);
+    },
   };
 }
 
