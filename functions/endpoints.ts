@@ -4,6 +4,9 @@ import agentFinish from "./agent-api/finish.ts";
 import agentLogSize from "./agent-api/log-size.ts";
 import agentPlan from "./agent-api/plan.ts";
 import agentReport from "./agent-api/report.ts";
+import agentCompleteParts from "./agent-api/complete-parts.ts";
+import agentPartUrls from "./agent-api/part-urls.ts";
+import agentPartsThere from "./agent-api/parts-there.ts";
 import agentUploadTarget from "./agent-api/upload-target.ts";
 import live from "./health/live.ts";
 import ready from "./health/ready.ts";
@@ -199,6 +202,9 @@ export const ENDPOINTS: readonly Endpoint[] = [
   agentAppendLog,
   agentLogSize,
   agentUploadTarget,
+  agentPartUrls,
+  agentPartsThere,
+  agentCompleteParts,
   agentFinish,
   agentFail,
   signedGet,

@@ -6,33 +6,13 @@ import type { IncomingHttpHeaders } from "node:http";
 import { Transform } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
-import { DomainError, isDomainError } from "../../core/errors.ts";
-import type { UploadTarget } from "../../core/jobs/agent-messages.ts";
+import { DomainError } from "../../core/errors.ts";
+import type { PutTarget } from "../../core/jobs/agent-messages.ts";
 import { fileError } from "../archive/fs-errors.ts";
 import { isPassing, open, TransferError } from "./http.ts";
 import { Final, type Persistence, persist } from "./persistence.ts";
-
-/** Large reads: the default of 64 KiB costs more in calls than in copying. */
-const CHUNK_BYTES = 1024 * 1024;
-/** Answers whose URL or place is used up: a new target may do. */
-const RENEWED = new Set([401, 403, 404, 409, 412]);
-const MAX_REFUSALS = 3;
-
-async function digest(file: string, signal: AbortSignal): Promise<Digests> {
-  const [md5, sha256] = [createHash("md5"), createHash("sha256")];
-  let size = 0;
-  for await (const chunk of createReadStream(file, { highWaterMark: CHUNK_BYTES, signal })) {
-    if (!(chunk instanceof Uint8Array)) continue;
-    size += chunk.length;
-    md5.update(chunk);
-    sha256.update(chunk);
-  }
-  return { size, md5: md5.digest("hex"), sha256: sha256.digest("hex") };
-}
-
-function base64(hex: string): string {
-  return Buffer.from(hex, "hex").toString("base64");
-}
+import { asked, base64, CHUNK_BYTES, digest, MAX_REFUSALS, refusal, RENEWED } from "./sending.ts";
+import { uploadParts } from "./upload-parts.ts";
 
 /** Hands bytes on, and finds out their number and their SHA-256. */
 function createMeasure(onBytes: (bytes: number) => void) {
@@ -69,7 +49,7 @@ function digestHeaders({ md5, sha256 }: Digests): Record<string, string> {
 type Known = Pick<Digests, "size"> & Partial<Digests>;
 
 interface Put {
-  readonly target: UploadTarget;
+  readonly target: PutTarget;
   readonly known: Known;
   readonly idleMs: number;
   readonly onBytes: (bytes: number) => void;
@@ -122,25 +102,13 @@ function agreed(headers: IncomingHttpHeaders, sent: Omit<Digests, "md5">): Diges
   );
 }
 
-function refusal(status: number): DomainError {
-  if (status === 507) return new DomainError("unavailable", "The service has no space left (HTTP 507).");
-  return new DomainError("unavailable", `The service refused it with HTTP ${status}.`);
-}
-
-async function freshTarget(order: UploadOrder): Promise<UploadTarget> {
-  try {
-    return await order.target();
-  } catch (error) {
-    throw isDomainError(error, "unavailable") ? error : new Final(error);
-  }
-}
-
 async function send(order: UploadOrder, persistence: Persistence & { readonly idleMs: number }) {
   const { size } = await stat(order.file);
   let known: Known = { size };
   let refusals = 0;
   const attempt = async (advanced: () => void): Promise<Digests> => {
-    const target = await freshTarget(order);
+    const target = await asked(() => order.target(size));
+    if (target.method === "PARTS") return await inParts(order, target, size, persistence);
     if (target.answers_digests !== true && known.md5 === undefined)
       known = await digest(order.file, order.signal);
     const onBytes = (bytes: number): void => {
@@ -159,9 +127,18 @@ async function send(order: UploadOrder, persistence: Persistence & { readonly id
   return await persist(attempt, persistence, onRetry, order.signal);
 }
 
+/** It has patience of its own for each part: what it gives up is not to be begun again. */
+async function inParts(...given: Parameters<typeof uploadParts>): Promise<Digests> {
+  try {
+    return await uploadParts(...given);
+  } catch (error) {
+    throw new Final(error);
+  }
+}
+
 /**
  * Sends a file as one PUT, again and again to fresh targets within a bounded time. Its digests go along, unless the target
- * answers those of what came: then they are compared afterwards.
+ * answers those of what came: then they are compared afterwards. A target that wants parts gets them one by one.
  * @throws `unavailable` when the service does not take it; the signal's reason; whatever `target` throws but
  * `unavailable`.
  */

@@ -9,8 +9,8 @@ const STAGING_PREFIX = "uploads/";
 
 export const isStaged = ({ key }: Pick<ArtifactInfo, "key">): boolean => key.startsWith(STAGING_PREFIX);
 
-/** Where an upload waits. */
-export const uploadKey = (id: string): string => `${STAGING_PREFIX}${id}`;
+/** Those in parts, apart from what is sent in one piece. */
+export const PARTED_PREFIX = `${STAGING_PREFIX}parted/`;
 
 /** What a client says of the bytes it sends; checked against what arrives. Digests are lower-case hex. */
 export type UploadExpectation = NonNullable<WriteOptions["expect"]>;
@@ -27,7 +27,7 @@ export async function stageUpload(
   source: AsyncIterable<Uint8Array>,
   { contentType, maxBytes, ...expect }: StageOptions,
 ): Promise<ArtifactInfo> {
-  const address = { bucket, key: uploadKey(ports.ids.uuid()) };
+  const address = { bucket, key: `${STAGING_PREFIX}${ports.ids.uuid()}` };
   return await ports.artifacts.write(address, source, { contentType, maxBytes, expect });
 }
 

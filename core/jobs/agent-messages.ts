@@ -57,8 +57,8 @@ export const AgentFinish = v.object({
 });
 export type AgentFinish = v.InferOutput<typeof AgentFinish>;
 
-/** Service -> agent: where to put an artifact. */
-export const UploadTarget = v.object({
+/** Service -> agent: where to put an artifact in one piece. */
+const PutTarget = v.object({
   method: v.literal("PUT"),
   /** To be sent with the bytes, next to what the agent says of the content. */
   headers: v.optional(v.record(v.string(), v.string()), {}),
@@ -67,7 +67,41 @@ export const UploadTarget = v.object({
   /** Whether the answer tells MD5 and SHA-256 of what came, so that the agent need not know them before it sends. */
   answers_digests: v.optional(v.boolean()),
 });
+export type PutTarget = v.InferOutput<typeof PutTarget>;
+
+/** Service -> agent: the artifact is to come in parts, by URLs that are asked for one by one. */
+const PartsTarget = v.object({
+  method: v.literal("PARTS"),
+  upload: v.string(),
+  /** Of all parts but the last, in bytes. */
+  part_size: v.number(),
+});
+export type PartsTarget = v.InferOutput<typeof PartsTarget>;
+
+/** The service decides by the size how an artifact is to come. */
+export const UploadTarget = v.variant("method", [PutTarget, PartsTarget]);
 export type UploadTarget = v.InferOutput<typeof UploadTarget>;
+
+/** Agent -> service: parts for which it needs URLs. */
+export const PartsAsked = v.object({
+  part_numbers: v.pipe(
+    v.array(v.pipe(v.number(), v.integer(), v.minValue(1))),
+    v.minLength(1),
+    v.maxLength(100),
+  ),
+});
+/** Service -> agent */
+export const PartUrls = v.array(
+  v.object({ part_number: v.number(), url: v.string(), expires_at: v.string() }),
+);
+export const PartsThere = v.array(v.object({ part_number: v.number(), size: v.number(), etag: v.string() }));
+
+/** Agent -> service: all parts are sent; this is what they are together. */
+export const SentParts = v.object({
+  size: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  md5: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/u)),
+  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/u)),
+});
 
 /** Service -> agent: how much of this attempt's log is stored, in bytes. */
 export const LogAppended = v.object({ size: v.number() });

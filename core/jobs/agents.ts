@@ -1,14 +1,7 @@
 import type { CorePorts } from "../core-ports.ts";
 import { reapply } from "../retry.ts";
 import type { Settings } from "../settings.ts";
-import {
-  type AgentFailure,
-  type AgentFinish,
-  type AgentReport,
-  type ImagePart,
-  partKey,
-  type UploadTarget,
-} from "./agent-messages.ts";
+import { type AgentFailure, type AgentFinish, type AgentReport } from "./agent-messages.ts";
 import { createAgentGuard, gone } from "./agent-guard.ts";
 import type { AgentIdentity } from "./agent-tokens.ts";
 import { heartbeat } from "./activities.ts";
@@ -23,18 +16,18 @@ import { createPlan } from "./make-plan.ts";
 import type { Plan } from "./plan.ts";
 import { recipeDownload } from "./recipe-download.ts";
 import { type ReportFacts, reported } from "./transitions.ts";
+import { createUploadTargets, type UploadTargets } from "./upload-targets.ts";
 
 /**
  * What a job's agent may ask and say. Each call throws `gone` once the job is over or deleted, or a newer attempt has
  * begun: the agent then destroys its own work.
  */
-export interface Agents {
+export interface Agents extends UploadTargets {
   plan(agent: AgentIdentity): Promise<Plan>;
   report(agent: AgentIdentity, report: AgentReport): Promise<void>;
   /** Appends to this attempt's log, within the log's limit, and answers its size. @throws `conflict` for a gap. */
   appendLog(agent: AgentIdentity, offset: number, bytes: Uint8Array): Promise<number>;
   logSize(agent: AgentIdentity): Promise<number>;
-  uploadTarget(agent: AgentIdentity, part: ImagePart): Promise<UploadTarget>;
   /** Stores manifest, image record and the job's success; safe to repeat. @throws `invalid` when an upload is not there. */
   finish(agent: AgentIdentity, message: AgentFinish): Promise<void>;
   fail(agent: AgentIdentity, failure: AgentFailure): Promise<void>;
@@ -76,8 +69,7 @@ export function createAgents(ports: CorePorts, settings: Settings, wake: () => v
       await current(agent);
       return await logs.size(agent.jobId, agent.attempt);
     },
-    uploadTarget: async (agent, part) =>
-      await createUploadTarget(ports, settings, (await working(agent)).job.value, part),
+    ...createUploadTargets(ports, settings, working),
     async finish(agent, message) {
       await reapply(ports, async () => {
         const { job } = await current(agent);
@@ -96,33 +88,6 @@ export function createAgents(ports: CorePorts, settings: Settings, wake: () => v
       wake();
     },
   };
-}
-
-async function createUploadTarget(
-  { artifacts }: Pick<CorePorts, "artifacts">,
-  settings: Settings,
-  job: Job,
-  part: ImagePart,
-): Promise<UploadTarget> {
-  const address = { bucket: settings.buckets.images, key: partKey(job.planned_image_id, part) };
-  const metadata = uploadMetadata(job);
-  const signed = await artifacts.signUrl("PUT", address, settings.jobs.signedUrlSeconds, metadata);
-  const { url, expires_at, answersDigests: answers_digests } = signed;
-  const answers = answers_digests === undefined ? {} : { answers_digests };
-  return { method: "PUT", headers: metadataHeaders(metadata), url, expires_at, ...answers };
-}
-
-/** User metadata that clients of the original look for on an image's objects. */
-function uploadMetadata(job: Job): Record<string, string> {
-  return {
-    "x-shasta-ims-image-id": job.planned_image_id,
-    "x-shasta-ims-image-name": encodeURIComponent(job.image_root_archive_name),
-    "x-shasta-ims-job-id": job.id,
-  };
-}
-
-function metadataHeaders(metadata: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`x-amz-meta-${name}`, value]));
 }
 
 /** The log's end is read for a failure alone, when it is told first. */

@@ -51,13 +51,26 @@ export interface DownloadOrder {
   readonly signal: AbortSignal;
 }
 
+/**
+ * What is said of an upload in parts. Each throws as `target` does: `unavailable` when trying again may help.
+ */
+export interface PartsOrder {
+  readonly there: (
+    upload: string,
+  ) => Promise<readonly { readonly part_number: number; readonly size: number }[]>;
+  readonly url: (upload: string, part: number) => Promise<string>;
+  readonly complete: (upload: string, digests: Digests) => Promise<void>;
+}
+
 /** What to send where. */
 export interface UploadOrder {
   readonly file: string;
   /** `application/octet-stream` by default. */
   readonly contentType?: string;
-  /** Asked again for each try. */
-  readonly target: () => Promise<UploadTarget>;
+  /** Asked again for each try, with the file's size. */
+  readonly target: (size: number) => Promise<UploadTarget>;
+  /** For targets that want the file in parts. */
+  readonly parts: PartsOrder;
   readonly onProgress: (bytes: number, size: number) => void;
   readonly onRetry: (reason: string) => void;
   readonly signal: AbortSignal;

@@ -90,7 +90,10 @@ export interface UploadSessions {
    */
   discard(upload: Omit<PartedUpload, "partBytes">): Promise<void>;
 
-  /** Every upload for an object of this bucket that has not been discarded, or has left something behind. */
+  /**
+   * Every upload that has not been discarded, or has left something behind, of those for objects of this bucket whose key
+   * is their id under `PARTED_PREFIX`; maybe others too.
+   */
   pending(bucket: string): AsyncIterable<PendingUpload>;
 }
 

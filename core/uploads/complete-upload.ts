@@ -22,8 +22,6 @@ import {
 export interface CompleteOptions {
   readonly said?: Said;
   readonly vouched?: AssembleOptions["vouched"];
-  /** Throws when the session's object is not wanted any more. */
-  readonly wanted?: () => Promise<unknown>;
 }
 
 type StoredSession = Stored<"upload-session">;
@@ -38,11 +36,10 @@ export async function completeUpload(
   ports: CorePorts,
   settings: Settings,
   find: () => Promise<StoredSession>,
-  { said = {}, vouched, wanted = async () => undefined }: CompleteOptions = {},
+  { said = {}, vouched }: CompleteOptions = {},
 ): Promise<UploadResult> {
   let assembled: ArtifactInfo | undefined;
   return await reapply(ports, async () => {
-    await wanted();
     const stored = await closed(ports, settings, await find(), said);
     const { result } = stored.value;
     if (result !== undefined) return await answerAgain(ports, stored.value, result, assembled);

@@ -1,6 +1,6 @@
 import { ARTIFACT_CONTENT } from "../images/image-uploads.ts";
 import { ARCHIVE_CONTENT } from "../recipes/recipe-archives.ts";
-import { uploadKey } from "../artifacts/staging.ts";
+import { PARTED_PREFIX } from "../artifacts/staging.ts";
 import { isoTime } from "../collection.ts";
 import type { CorePorts } from "../core-ports.ts";
 import { DomainError } from "../errors.ts";
@@ -34,7 +34,7 @@ export async function openUpload(
   const { id, target } = order;
   const partBytes = partBytesOf(settings, order);
   const bucket = target.of === "recipe" ? settings.buckets.recipes : settings.buckets.images;
-  const address = order.address ?? { bucket, key: uploadKey(id) };
+  const address = order.address ?? { bucket, key: `${PARTED_PREFIX}${id}` };
   const contentType = target.of === "recipe" ? ARCHIVE_CONTENT : ARTIFACT_CONTENT;
   const handle = await ports.uploads.open({ id, address, partBytes }, order.options ?? { contentType });
   const now = ports.clock.now();

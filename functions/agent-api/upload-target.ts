@@ -11,10 +11,20 @@ export default endpoint({
   path: "/agent/jobs/{job_id}/artifacts/{part}/upload",
   role: "agent",
   internal: true,
+  query: v.object({
+    size: v.optional(
+      v.pipe(
+        v.tuple([v.pipe(v.string(), v.regex(/^\d{1,15}$/u))]),
+        v.transform(([size]) => Number(size)),
+        v.number(),
+      ),
+    ),
+  }),
   returns: UploadTarget,
   status: 200,
-  async run({ ims, agent, params }) {
+  problems: [409, 413],
+  async run({ ims, agent, params, query }) {
     if (!v.is(ImagePart, params.part)) throw notFound();
-    return await ims.agents.uploadTarget(agent, params.part);
+    return await ims.agents.uploadTarget(agent, params.part, query.size);
   },
 });

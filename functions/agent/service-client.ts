@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import * as v from "valibot";
 import { DomainError } from "../../core/errors.ts";
-import { LogAppended, UploadTarget } from "../../core/jobs/agent-messages.ts";
+import { LogAppended, PartsThere, UploadTarget } from "../../core/jobs/agent-messages.ts";
 import type { AgentFailure, AgentFinish, AgentReport } from "../../core/jobs/agent-messages.ts";
 import { Plan } from "../../core/jobs/plan.ts";
 import { AgentEnding } from "./ending.ts";
@@ -61,8 +61,7 @@ export function createServiceClient(config: ServiceClientConfig): ServiceClient 
     parsed(path, shape, expectSuccess(path, await ask({ method: "GET", path })));
 
   const tell = async (path: string, message: unknown, limit?: number): Promise<void> => {
-    const body = { type: "application/json", content: JSON.stringify(message) };
-    expectSuccess(path, await ask({ method: "POST", path, body, ...(limit === undefined ? {} : { limit }) }));
+    expectSuccess(path, await ask({ ...json(path, message), ...(limit === undefined ? {} : { limit }) }));
   };
 
   return {
@@ -80,11 +79,30 @@ export function createServiceClient(config: ServiceClientConfig): ServiceClient 
       return parsed(path, LogAppended, expectSuccess(path, answer)).size;
     },
 
-    uploadTarget: async (part) => {
-      const path = `artifacts/${part}/upload`;
+    uploadTarget: async (part, size) => {
+      const path = `artifacts/${part}/upload?size=${size}`;
       return parsed(path, UploadTarget, expectSuccess(path, await ask({ method: "POST", path })));
     },
+
+    parts: {
+      there: (upload) => get(`uploads/${upload}/parts`, PartsThere),
+      url: async (upload, number) => {
+        const path = `uploads/${upload}/parts`;
+        const answer = await ask(json(path, { part_numbers: [number] }));
+        return parsed(path, OneUrl, expectSuccess(path, answer)).url;
+      },
+      complete: (upload, digests) => tell(`uploads/${upload}/complete`, digests, FINISH_MILLISECONDS),
+    },
   };
+}
+
+const OneUrl = v.pipe(
+  v.tuple([v.object({ url: v.string() })]),
+  v.transform(([signed]) => signed),
+);
+
+function json(path: string, message: unknown): Request {
+  return { method: "POST", path, body: { type: "application/json", content: JSON.stringify(message) } };
 }
 
 /** Asks until there is an answer that means something; ends the agent when it is told to go, or nobody answers. */

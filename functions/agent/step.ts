@@ -1,5 +1,5 @@
 import type { Builder } from "../../core/images/provenance.ts";
-import type { AgentTools, OpenShell } from "../../core/ports/agent-tools.ts";
+import type { AgentTools, OpenShell, PartsOrder } from "../../core/ports/agent-tools.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
 import type { AgentFinish, ImagePart, UploadTarget } from "../../core/jobs/agent-messages.ts";
 import type { FailureCode } from "../../core/jobs/failure.ts";
@@ -9,7 +9,9 @@ export type { RunCommand } from "../../core/ports/commands.ts";
 
 export interface JobService {
   /** A fresh place to put a part. @throws DomainError `unavailable` when the service cannot be reached for now. */
-  uploadTarget(part: ImagePart): Promise<UploadTarget>;
+  uploadTarget(part: ImagePart, size: number): Promise<UploadTarget>;
+  /** For parts of an artifact that the service wants in parts. */
+  readonly parts: PartsOrder;
 }
 
 export type UploadedArtifact = AgentFinish["artifacts"][number];

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { PARTED_PREFIX } from "../../core/artifacts/staging.ts";
 import type { ErrorCode } from "../../core/errors.ts";
 import type { ArtifactAddress, Artifacts } from "../../core/ports/artifacts.ts";
 import type { PartedUpload, UploadSessions } from "../../core/ports/upload-sessions.ts";
@@ -23,7 +24,7 @@ export function uploadSessionsContract(name: string, open: () => Promise<OpenUpl
   async function begin() {
     const store = await open();
     const id = randomUUID();
-    const address: ArtifactAddress = { bucket: store.bucket, key: `uploads/${id}` };
+    const address: ArtifactAddress = { bucket: store.bucket, key: `${PARTED_PREFIX}${id}` };
     const draft = { id, address, partBytes: PART };
     const upload: PartedUpload = { ...draft, handle: await store.uploads.open(draft, optionsOf) };
     const send = async (number: number, bytes: Uint8Array<ArrayBuffer>): Promise<number> => {

@@ -1,9 +1,13 @@
+import type { PartsOrder } from "../../core/ports/agent-tools.ts";
 import { createAgentTools, type AgentToolsConfig } from "../../adapters/agent-tools.ts";
 import { plainEnvironment } from "../../adapters/process/environment.ts";
 import { createRunCommand } from "../../adapters/process/spawn.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
 import type { Plan } from "../../core/jobs/plan.ts";
 import type { JobService, Progress, StepContext, StepState } from "../../functions/agent/step.ts";
+
+const refused = () => Promise.reject(new Error("This test has no uploads in parts."));
+export const NO_PARTS: PartsOrder = { there: refused, url: refused, complete: refused };
 
 export interface ContextOptions {
   readonly workFolder: string;
@@ -46,6 +50,7 @@ export function stepContext(options: ContextOptions): TestContext {
     run,
     service: options.service ?? {
       uploadTarget: () => Promise.reject(new Error("This test has no service.")),
+      parts: NO_PARTS,
     },
     tools: createAgentTools(run, { transfer: { firstPauseMs: 5, patienceMs: 2000 }, ...options.tools }),
     state: { uploaded: [], ...options.state },

@@ -43,7 +43,8 @@ async function uploadOne(
   const sending = tools.transfer.upload({
     file,
     ...(part === "packages" ? { contentType: "application/json" } : {}),
-    target: () => service.uploadTarget(part),
+    target: (size) => service.uploadTarget(part, size),
+    parts: service.parts,
     onProgress: (bytes, size) => {
       sent = ` (${bytes} of ${size} bytes were sent)`;
       report(bytes, size);

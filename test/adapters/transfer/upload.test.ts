@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { createTransfer, type TransferConfig } from "../../../adapters/transfer/transfer.ts";
 import { DomainError } from "../../../core/errors.ts";
 import { scratchFolder } from "../../support/archives.ts";
+import { NO_PARTS } from "../../support/steps.ts";
 import { httpServer } from "../../support/http-server.ts";
 
 const CONTENT = randomBytes(3_000_000);
@@ -40,6 +41,7 @@ async function sendTo(listener: RequestListener, given: Given = {}) {
         answers_digests: answersDigests,
       };
     },
+    parts: NO_PARTS,
     onProgress: (bytes) => progress.push(bytes),
     onRetry: (reason) => retries.push(reason),
     signal: signal ?? new AbortController().signal,

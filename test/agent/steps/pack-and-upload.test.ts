@@ -11,7 +11,7 @@ import { upload } from "../../../functions/agent/steps/upload.ts";
 import { scratchFolder } from "../../support/archives.ts";
 import { httpServer } from "../../support/http-server.ts";
 import { program } from "../../support/programs.ts";
-import { stepContext } from "../../support/steps.ts";
+import { NO_PARTS, stepContext } from "../../support/steps.ts";
 
 const COLLECT = {
   do: "collect-boot-files",
@@ -181,6 +181,7 @@ async function send(parts: readonly string[], status = 200) {
       },
     },
     service: {
+      parts: NO_PARTS,
       uploadTarget: (part) =>
         Promise.resolve({ method: "PUT", headers: {}, url: `${url}/${part}`, expires_at: "" }),
     },

@@ -279,7 +279,7 @@ describe("uploads in parts that nobody completes", () => {
   it("leave nothing in the store when their opening was cut off", async () => {
     const draft = {
       id: "cut-off",
-      address: { bucket: "boot-images", key: "uploads/cut-off" },
+      address: { bucket: "boot-images", key: "uploads/parted/cut-off" },
       partBytes: PART,
     };
     await service.ports.uploads.open(draft, { contentType: "application/gzip" });
@@ -296,16 +296,16 @@ describe("uploads in parts that nobody completes", () => {
     const stored = await service.ports.records.get("upload-session", id);
     const upload = {
       id,
-      address: { bucket: "boot-images", key: `uploads/${id}` },
+      address: { bucket: "boot-images", key: `uploads/parted/${id}` },
       handle: id,
       partBytes: PART,
     };
     await service.ports.uploads.assemble(upload, await service.ports.uploads.parts(upload));
     expect(stored?.value.state).toBe("open");
-    expect(await keys()).toEqual([`uploads/${id}`]);
+    expect(await keys()).toEqual([`uploads/parted/${id}`]);
     service.time.now += 48 * HOUR;
     await service.ims.recover();
-    expect(await keys()).toEqual([`uploads/${id}`]);
+    expect(await keys()).toEqual([`uploads/parted/${id}`]);
     service.time.now += 24 * HOUR;
     await service.ims.recover();
     expect([await keys(), await pending()]).toEqual([[], []]);
