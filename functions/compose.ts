@@ -1,6 +1,9 @@
+import process from "node:process";
 import { createSystemClock } from "../adapters/clock/system.ts";
 import { createSystemIds } from "../adapters/ids/system.ts";
+import { createLineTelemetry } from "../adapters/telemetry/lines.ts";
 import { auditObjects, type Drift } from "../core/artifacts/audit.ts";
+import { auditedTokens } from "../core/auth/audited-tokens.ts";
 import { createTokens, type Tokens } from "../core/auth/tokens.ts";
 import { createIms, type Ims } from "../core/ims.ts";
 import type { Ports } from "../core/ports/index.ts";
@@ -65,13 +68,21 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
   };
 }
 
+/** Where a program's own lines go whose output is its result. */
+const STANDARD_ERROR = 2;
+
 /** The tokens of a store, for a program that is not the service itself. */
 export async function openTokens(config: Config): Promise<{ tokens: Tokens; close: () => Promise<void> }> {
   await prepareStorage(config);
   const signer = await openSigner(config);
   const records = await openRecords(config);
   const tokens = createTokens({ records, signer, ids: createSystemIds(), clock: createSystemClock() });
-  return { tokens, close: () => records.close() };
+  const telemetry = createLineTelemetry("info", STANDARD_ERROR);
+  const close = async (): Promise<void> => {
+    await records.close();
+    await telemetry.flush();
+  };
+  return { tokens: auditedTokens(tokens, telemetry, `cli:uid=${process.getuid?.() ?? "unknown"}`), close };
 }
 
 /** The drift of a store, for a program that is not the service itself; also while the service runs. Makes no storage. */

@@ -12,7 +12,9 @@ environment (IMS_DATA and so on), also while the service runs.
 
   create  prints the token and nothing else; it is shown this once
   list    id, role, creation time and name of each token
-  revoke  from then on the token opens nothing`;
+  revoke  from then on the token opens nothing
+
+What is made or revoked leaves an audit line on standard error.`;
 
 export const tokenCommand: CliCommand = {
   name: "token",
