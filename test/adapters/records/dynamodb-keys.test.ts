@@ -8,24 +8,9 @@ import {
   partitionsOf,
   partKey,
 } from "../../../adapters/records/dynamodb/keys.ts";
-import type { RecordKind } from "../../../core/records.ts";
+import { RECORD_KINDS, type RecordKind } from "../../../core/records.ts";
 
-const KINDS: readonly RecordKind[] = [
-  "image",
-  "recipe",
-  "public-key",
-  "job",
-  "job-activity",
-  "job-slot",
-  "deleted-image",
-  "deleted-recipe",
-  "deleted-public-key",
-  "remote-build-node",
-  "token",
-  "link-claim",
-  "object-journal",
-];
-const kinds = fc.constantFrom(...KINDS);
+const kinds = fc.constantFrom(...RECORD_KINDS);
 /** Ids of any characters, also halves of one, and those that look like what the scheme makes of others. */
 const ids = fc.oneof(
   fc.uuid(),
@@ -91,7 +76,7 @@ describe("the keys of records in DynamoDB", () => {
         expect(partitionsOf(kind)).toContain(keyOf(kind, id)?.pk);
       }),
     );
-    const all = KINDS.flatMap(partitionsOf);
+    const all = RECORD_KINDS.flatMap(partitionsOf);
     expect(new Set(all).size).toBe(all.length);
   });
 
