@@ -15,6 +15,8 @@ import type { SignedUrlVerifier } from "../../core/ports/signed-urls.ts";
 import type { Signer } from "../../core/ports/signer.ts";
 import type { PartReceiver, UploadSessions } from "../../core/ports/upload-sessions.ts";
 import type { Config } from "../config.ts";
+import type { AwsConfig } from "../config/storage.ts";
+import { noUploads } from "./no-uploads.ts";
 
 /** Objects, and what goes with where they are. */
 export interface ArtifactStore {
@@ -56,10 +58,16 @@ async function prepareTable({ records, createStorage }: Config): Promise<void> {
   await ensureTable({ ...records, create: createStorage });
 }
 
-async function prepareBuckets({ artifacts, jobLogs, settings, createStorage }: Config): Promise<void> {
-  if (artifacts.kind !== "s3" && jobLogs.kind !== "s3") return;
-  void settings;
-  void createStorage;
+async function prepareBuckets(config: Config): Promise<void> {
+  const { artifacts, jobLogs, settings, createStorage: create } = config;
+  const wanted = [
+    ...(artifacts.kind === "s3" ? [{ aws: artifacts.aws, buckets: Object.values(settings.buckets) }] : []),
+    ...(jobLogs.kind === "s3" ? [{ aws: jobLogs.aws, buckets: [jobLogs.bucket] }] : []),
+  ];
+  const [first] = wanted;
+  if (first === undefined) return;
+  const { ensureBuckets } = await import("../../adapters/artifacts/s3/buckets.ts");
+  await ensureBuckets({ aws: first.aws, buckets: wanted.flatMap(({ buckets }) => buckets), create });
 }
 
 export async function openSigner({ secretFile }: Config): Promise<Signer> {
@@ -85,8 +93,25 @@ export async function openArtifacts(config: Config, options: StoreOptions): Prom
     case "files":
       return fileStore(path.join(config.data, "artifacts"), options);
     case "s3":
-      throw new DomainError("invalid", "S3 cannot be used yet.");
+      return await s3Store(config, config.artifacts.aws, options);
   }
+}
+
+async function s3Store(
+  { settings }: Config,
+  aws: AwsConfig,
+  { clock }: StoreOptions,
+): Promise<ArtifactStore> {
+  const { createS3Artifacts } = await import("../../adapters/artifacts/s3/artifacts.ts");
+  const { sweepS3Uploads } = await import("../../adapters/artifacts/s3/sweep.ts");
+  const buckets = Object.values(settings.buckets);
+  return {
+    artifacts: createS3Artifacts({ aws, clock, buckets }),
+    // S3 serves its URLs itself.
+    signedUrls: { verify: () => "forged" },
+    ...noUploads(),
+    sweep: () => sweepS3Uploads({ aws, clock, buckets }),
+  };
 }
 
 function fileStore(root: string, { signer, clock, publicUrl }: StoreOptions): ArtifactStore {

@@ -16,7 +16,7 @@ apt on Debian and Ubuntu; the first start takes a minute.
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
 function printEnvironment(endpoint: string): void {
-  const env = { ...localstackEnvironment(endpoint), IMS_RECORDS: "dynamodb" };
+  const env = { ...localstackEnvironment(endpoint), IMS_RECORDS: "dynamodb", IMS_ARTIFACTS: "s3" };
   for (const [name, value] of Object.entries(env)) say(`export ${name}=${value}`);
 }
 

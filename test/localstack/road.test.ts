@@ -5,10 +5,10 @@ import { startService } from "../support/service-process.ts";
 
 describe("the road from recipe to image on DynamoDB and S3", () => {
   it("ends in an image, and nothing is left of the work", async () => {
-    const service = await startService({ ...localstackEnv(freshStorage()), IMS_ARTIFACTS: "files" });
+    const service = await startService(localstackEnv(freshStorage()));
     const id = await postJob(service, await archiveBytes(recipe()));
     const job = await ended(service, id);
-    expect(job).toMatchObject({ status: "success" });
+    expect(job).toMatchObject({ status: "success", resultant_image_id: expect.any(String) });
     await expectImage(service, job.resultant_image_id);
     expect(await (await service.fetch(`/v3/jobs/${id}/log`)).text()).toContain("stand-in kiwi prepares");
     await nothingLeft(service);

@@ -43,7 +43,7 @@ export function localstackEnv(
   const { region, credentials } = localstack();
   return {
     IMS_RECORDS: "dynamodb",
-    IMS_ARTIFACTS: "files",
+    IMS_ARTIFACTS: "s3",
     AWS_ENDPOINT_URL: endpoint,
     AWS_REGION: region,
     AWS_ACCESS_KEY_ID: credentials?.accessKeyId ?? "",

@@ -217,7 +217,7 @@ async function withService(
   const logFile = join(data, "service.log");
   const service = await startService({ run, node: demo.demo.node, home, data, logFile, storage, signal });
   try {
-    const where = `${demo.options.localstack ? "its records are in DynamoDB, the rest" : "its data is"} in ${data}`;
+    const where = demo.options.localstack ? "its data is in DynamoDB and S3" : `its data is in ${data}`;
     terminal.line(`The service listens on ${service.url}; ${where}, its log in ${logFile}.`);
     return await build(demo, service, mirror);
   } catch (error) {

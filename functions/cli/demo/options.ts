@@ -4,7 +4,7 @@ import { UsageError } from "../command.ts";
 export interface DemoOptions {
   readonly boot: boolean;
   readonly keep: boolean;
-  /** Keeps records in DynamoDB of a LocalStack that comes and goes with the demo. */
+  /** Keeps records in DynamoDB and objects in S3 of a LocalStack that comes and goes with the demo. */
   readonly localstack: boolean;
   /** Address of a Debian package archive; absent: the machine's own. */
   readonly mirror: string | undefined;
@@ -28,7 +28,7 @@ artifact of the image. Needs root, as building images does. Ctrl-C cancels the j
   --boot         boot the image in QEMU when it is there, and wait for its greeting
   --mirror URL   Debian package archive to build from (default: what this machine's apt uses)
   --data FOLDER  where the service keeps everything (default: ./data/demo)
-  --localstack   keep records in DynamoDB of a LocalStack that is started and stopped
+  --localstack   keep records in DynamoDB and objects in S3, both of a LocalStack that is started and stopped
   --keep         leave the service running in the end, until Ctrl-C
 
 Exit code: 0 the image is complete (and has greeted, with --boot), 1 it is not, 2 wrong arguments, 130 interrupted.`;

@@ -77,7 +77,7 @@ export interface NextSteps {
 export function nextLines(next: NextSteps): readonly string[] {
   const { imageId, jobId, data, url } = next;
   if (next.passing && !next.running)
-    return ["", "LocalStack goes now, and the records with it; --keep leaves both running until Ctrl-C."];
+    return ["", "LocalStack goes now, and the image with it; --keep leaves both running until Ctrl-C."];
   return [
     "",
     "What to try next",
