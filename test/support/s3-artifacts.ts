@@ -1,6 +1,7 @@
-import { CreateBucketCommand } from "@aws-sdk/client-s3";
+import { CreateBucketCommand, ListMultipartUploadsCommand } from "@aws-sdk/client-s3";
 import { createS3Artifacts, type S3ArtifactsConfig } from "../../adapters/artifacts/s3/artifacts.ts";
 import type { ArtifactAddress, ArtifactInfo, Artifacts } from "../../core/ports/artifacts.ts";
+import { bytesOf } from "./artifact-content.ts";
 import { freshName, localstack } from "./localstack.ts";
 import { bareS3 } from "./s3-job-logs.ts";
 
@@ -46,3 +47,17 @@ export function renamed(artifacts: Artifacts, buckets: Readonly<Record<string, s
     check: () => artifacts.check(),
   };
 }
+
+/** So that a test need not send much for an object in parts: S3 takes no smaller ones. */
+export const SMALL_PARTS = { partBytes: 5 * 1024 * 1024 };
+
+/** How many uploads in parts have been begun there and neither completed nor given up. */
+export async function openUploadsIn(bucket: string): Promise<number> {
+  const client = bareS3();
+  const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+  client.destroy();
+  return Uploads.length;
+}
+
+/** A content of three such parts. */
+export const PARTED = bytesOf(2 * SMALL_PARTS.partBytes + 17);
