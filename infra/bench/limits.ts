@@ -20,6 +20,10 @@ const LIMITS: Readonly<Record<string, readonly Limit[]>> = {
     { key: /^coreShare/u, atMost: 0.05 },
   ],
   "localstack-records": [{ key: /^(?:read|readJson|write|commit)Ratio$/u, atMost: 1.15 }],
+  "localstack-artifacts": [
+    { key: /^(?:up|down)Ratio$/u, atMost: 1.15 },
+    { key: /^streamPeakMiB$/u, atMost: 150 },
+  ],
   customize: [{ key: /^jobRatio$/u, atMost: 1.25 }],
   job: [{ key: /^overheadRatio$/u, atMost: 0.1 }],
   api: [

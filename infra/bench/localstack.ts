@@ -1,11 +1,13 @@
 import process from "node:process";
 import type { AwsConfig } from "../../adapters/aws/options.ts";
 import { startLocalstack } from "../localstack/start.ts";
+import { benchLocalstackArtifacts } from "./localstack-artifacts.ts";
 import { benchLocalstackRecords } from "./localstack-records.ts";
 
 /** Parts by name; each is given an emulator and answers its numbers. */
 const PARTS: Readonly<Record<string, (aws: AwsConfig) => Promise<Readonly<Record<string, number>>>>> = {
   "localstack-records": benchLocalstackRecords,
+  "localstack-artifacts": benchLocalstackArtifacts,
 };
 
 /** What our adapters add to the SDK's bare calls, both on a LocalStack that comes and goes with this. */
