@@ -10,6 +10,8 @@ export type S3Fault =
   | "server error"
   | "a proxy's page"
   | "reset"
+  /** One bit is another when it arrives. */
+  | "bytes changed"
   /** Done, and then the answer is lost, or the half of it. */
   | "answer lost"
   | "answer cut";
@@ -61,11 +63,12 @@ export async function s3Proxy(hooks: Hooks = {}): Promise<{ url: string; request
 
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const body = await buffer(incoming);
-    const request = { method: incoming.method ?? "", target: incoming.url ?? "" };
+    const { method = "", url: target = "" } = incoming;
+    const request = { method, target };
     requests.push(request);
     const fault = (await hooks.before?.(request)) ?? "none";
     if (fault === "reset") return void outgoing.destroy();
-    const answer = ANSWERS[fault] ?? (await pass(incoming, body));
+    const answer = ANSWERS[fault] ?? (await pass(incoming, arriving(fault, body)));
     await hooks.after?.(request);
     if (fault === "answer lost") return void outgoing.destroy();
     outgoing.writeHead(answer.status, answer.headers);
@@ -77,6 +80,13 @@ export async function s3Proxy(hooks: Hooks = {}): Promise<{ url: string; request
     serve(incoming, outgoing).catch(() => outgoing.destroy());
   });
   return { url, requests };
+}
+
+function arriving(fault: S3Fault, body: Buffer): Buffer {
+  if (fault !== "bytes changed") return body;
+  const other = Buffer.from(body);
+  other.writeUInt8(body.readUInt8(0) ^ 1, 0);
+  return other;
 }
 
 async function pass({ method, url, headers }: IncomingMessage, body: Buffer): Promise<Answer> {
