@@ -31,10 +31,16 @@ export async function sweepS3Uploads(config: SweepConfig): Promise<number> {
   }
 }
 
-async function* openUploads({ client, calls }: S3, bucket: string) {
+/** Every multipart upload under way for a key with the prefix. */
+export async function* openUploads({ client, calls }: S3, bucket: string, prefix = "") {
   let after = {};
   for (;;) {
-    const command = new ListMultipartUploadsCommand({ Bucket: bucket, EncodingType: "url", ...after });
+    const command = new ListMultipartUploadsCommand({
+      Bucket: bucket,
+      Prefix: prefix,
+      EncodingType: "url",
+      ...after,
+    });
     const page = await calls((signal) => client.send(command, signal));
     for (const upload of page.Uploads ?? []) yield describe(upload, page.EncodingType);
     if (page.IsTruncated !== true) return;

@@ -162,7 +162,7 @@ async function checkStored(s3: S3, address: ArtifactAddress, content: Content, e
     );
 }
 
-async function tag({ client, calls }: S3, address: ArtifactAddress, note: ContentNote, etag: string) {
+export async function tag({ client, calls }: S3, address: ArtifactAddress, note: ContentNote, etag: string) {
   const Tagging = { TagSet: [encodeTag(note, etag)] };
   const command = new PutObjectTaggingCommand({ ...placeOf(address), Tagging });
   try {
