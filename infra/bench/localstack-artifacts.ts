@@ -22,7 +22,7 @@ import { drain, someBytes } from "./stream.ts";
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 const ROUNDS = 3;
-const PART = 16 * MIB;
+const PART = 8 * MIB;
 /** Of the bare upload, as many as ours sends at once. */
 const LANES = 3;
 

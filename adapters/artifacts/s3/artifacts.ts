@@ -20,13 +20,13 @@ export interface S3ArtifactsConfig extends S3Config {
   readonly buckets: readonly string[];
   /** The largest object that parts must reach, in bytes; 1 TiB without a word. */
   readonly largestBytes?: number;
-  /** Size of the first part, and the most that is sent as a whole, in bytes; 16 MiB without a word. */
+  /** Size of the first part, and the most that is sent as a whole, in bytes; 8 MiB without a word. */
   readonly partBytes?: number;
 }
 
 /** Objects in S3, or in a store that speaks its protocol. The buckets must be there. */
 export function createS3Artifacts(config: S3ArtifactsConfig): Artifacts {
-  const { clock, buckets, largestBytes = 1024 ** 4, partBytes = 16 * 1024 ** 2 } = config;
+  const { clock, buckets, largestBytes = 1024 ** 4, partBytes = 8 * 1024 ** 2 } = config;
   const s3 = openS3(config);
   const plan = planParts(largestBytes, partBytes);
   const writing = { s3, clock, plan, openMd5: createMd5Thread() };
