@@ -16,7 +16,6 @@ import type { Signer } from "../../core/ports/signer.ts";
 import type { PartReceiver, UploadSessions } from "../../core/ports/upload-sessions.ts";
 import type { Config } from "../config.ts";
 import type { AwsConfig } from "../config/storage.ts";
-import { noUploads } from "./no-uploads.ts";
 
 /** Objects, and what goes with where they are. */
 export interface ArtifactStore {
@@ -103,16 +102,26 @@ async function s3Store(
   { clock }: StoreOptions,
 ): Promise<ArtifactStore> {
   const { createS3Artifacts } = await import("../../adapters/artifacts/s3/artifacts.ts");
+  const { createS3Uploads } = await import("../../adapters/artifacts/s3/uploads.ts");
   const { sweepS3Uploads } = await import("../../adapters/artifacts/s3/sweep.ts");
   const buckets = Object.values(settings.buckets);
   return {
     artifacts: createS3Artifacts({ aws, clock, buckets }),
     // S3 serves its URLs itself.
     signedUrls: { verify: () => "forged" },
-    ...noUploads(),
+    uploads: createS3Uploads({ aws, clock }),
+    parts: elsewhere,
     sweep: () => sweepS3Uploads({ aws, clock, buckets }),
   };
 }
+
+/** For a store that takes parts itself: no URL of this service is for one. */
+const elsewhere: PartReceiver = {
+  verifyPart: () => "forged",
+  async takePart() {
+    throw new DomainError("not-found", "Parts are sent to the object store.");
+  },
+};
 
 function fileStore(root: string, { signer, clock, publicUrl }: StoreOptions): ArtifactStore {
   const artifacts = createFileArtifacts({ root, signer, publicUrl, clock });
