@@ -95,7 +95,7 @@ const Environment = v.object({
   IMS_REPO_WAIT_SECONDS: v.optional(wholeNumber(0, 86_400), "500"),
   IMS_MOVE_WAIT: v.optional(wholeNumber(0, 3600), "20"),
   IMS_MAX_ARCHIVE_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(1024 ** 3)),
-  IMS_UPLOAD_PARTS_FROM: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(5 * 1024 ** 3)),
+  IMS_UPLOAD_PARTS_FROM: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER)),
   IMS_MAX_ARTIFACT_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(1024 ** 4)),
   IMS_MAX_RECIPE_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(4 * 1024 ** 3)),
   IMS_MAX_LOG_BYTES: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), String(256 * 1024 ** 2)),
@@ -147,6 +147,8 @@ const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/u;
 /** The tool's own default, 15, takes thirty times as long for images that are an eighth smaller. */
 const ZSTD_LEVEL = 3;
 const RECIPE_ENTRIES = 100_000;
+/** Over a network a break costs more than parts do. S3 takes no more than 5 GiB in one piece. */
+const PARTS_FROM_BYTES = { files: 5 * 1024 ** 3, s3: 128 * 1024 ** 2 };
 /** Long enough for large files over slow lines, and shorter than a store keeps parts that nobody completes. */
 const UPLOAD_SESSION_SECONDS = 3 * 86_400;
 const AGENT_HEARTBEAT_SECONDS = 5;
@@ -301,7 +303,7 @@ function jobSettings(env: Environment, arch: string): Settings["jobs"] {
     },
     limited: env.IMS_JOB_LIMITS === "on",
     signedUrlSeconds: env.S3_URL_EXPIRATION,
-    partsFromBytes: env.IMS_UPLOAD_PARTS_FROM,
+    partsFromBytes: env.IMS_UPLOAD_PARTS_FROM ?? PARTS_FROM_BYTES[env.IMS_ARTIFACTS],
     defaults: {
       buildEnvSize: env.DEFAULT_IMS_IMAGE_SIZE,
       jobMemSize: env.DEFAULT_IMS_JOB_MEM_SIZE,

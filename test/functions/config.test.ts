@@ -199,6 +199,7 @@ describe("the configuration", () => {
       expect(storage({ ...variables, IMS_CREATE_STORAGE: "no" }).createStorage).toBe(false);
       expect(readConfig(variables, "x64").settings.jobs.signedUrlSeconds).toBe(60);
       expect(readConfig(variables, "x64").settings.uploads.partUrlSeconds).toBe(60);
+      expect(readConfig(variables, "x64").settings.jobs.partsFromBytes).toBe(128 * 1024 ** 2);
       expect(readConfig({}, "x64").settings.jobs.partsFromBytes).toBe(5 * 1024 ** 3);
       expect(readConfig({ IMS_UPLOAD_PARTS_FROM: "7" }, "x64").settings.jobs.partsFromBytes).toBe(7);
     });
