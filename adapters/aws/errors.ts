@@ -38,6 +38,9 @@ const DENIED = new Set([
   "CredentialsProviderError",
 ]);
 
+/** What the SDK says without having asked, or been answered. */
+const UNSENT = new Set(["TimeoutError", "CredentialsProviderError"]);
+
 /** `undefined` for what did not come from a call: an error of our own goes on as it is. */
 export function awsFailure(error: unknown): AwsFailure | undefined {
   if (!(error instanceof Error)) return undefined;
@@ -46,7 +49,7 @@ export function awsFailure(error: unknown): AwsFailure | undefined {
   const { name, code, $metadata } = parsed.output;
   // An answer that was cut has a status and a code of Node's. What it would have said nobody knows.
   const status = code === undefined ? $metadata?.httpStatusCode : undefined;
-  if ($metadata === undefined && code === undefined && name !== "TimeoutError") return undefined;
+  if ($metadata === undefined && code === undefined && !UNSENT.has(name)) return undefined;
   return { name: name === "Error" ? (code ?? name) : name, status };
 }
 

@@ -101,6 +101,7 @@ export function storeError(error: unknown): DomainError {
 function reasonOf(failure: AwsFailure): string | undefined {
   if (failure.name === "NoSuchBucket") return "a bucket that it should have is missing";
   if (isThrottled(failure)) return "it has more to do than it may";
+  if (failure.name === "CredentialsProviderError") return "no credentials for it are found";
   if (isDenied(failure)) return "it refuses this service's credentials";
   if (failure.status === undefined) return `it cannot be reached (${failure.name})`;
   return failure.status >= 400 ? `it answered ${failure.name}` : "its answer was cut";

@@ -37,6 +37,7 @@ it.each([
   [Object.assign(new Error("x"), { name: "AccessDenied", $metadata: { httpStatusCode: 403 } }), false, true],
   [Object.assign(new Error("x"), { name: "403", $metadata: { httpStatusCode: 403 } }), false, true],
   [Object.assign(new Error("x"), { code: "ECONNREFUSED" }), false, false],
+  [Object.assign(new Error("x"), { name: "CredentialsProviderError" }), false, true],
 ])("tells throttled from denied (%#)", (error, throttled, denied) => {
   const failure = awsFailure(error);
   expect(failure && [isThrottled(failure), isDenied(failure)]).toEqual([throttled, denied]);
