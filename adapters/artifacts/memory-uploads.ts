@@ -37,7 +37,7 @@ export function createMemoryUploads(config: MemoryUploadsConfig): UploadSessions
     ...createSignedParts(config),
     async open({ id, address }, options) {
       checkAddress(address);
-      sessions.set(id, { address, options, opened: clock.now(), parts: new Map() });
+      if (!sessions.has(id)) sessions.set(id, { address, options, opened: clock.now(), parts: new Map() });
       return id;
     },
     async parts(upload) {

@@ -57,7 +57,7 @@ export interface PendingUpload extends Pick<PartedUpload, "id" | "address" | "ha
  * `storage-full`.
  */
 export interface UploadSessions {
-  /** Answers the store's handle. Nothing is seen of the object yet. */
+  /** Answers the store's handle. Nothing is seen of the object yet. Again with the same id: the same upload, or one beside it. */
   open(upload: Omit<PartedUpload, "handle">, options: OpenOptions): Promise<string>;
 
   /** URLs in the order of the numbers, each 1 to 10,000. `lifetime` in seconds, 1 to 604,800. */

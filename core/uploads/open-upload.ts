@@ -3,14 +3,14 @@ import { ARCHIVE_CONTENT } from "../recipes/recipe-archives.ts";
 import { PARTED_PREFIX } from "../artifacts/staging.ts";
 import { isoTime } from "../collection.ts";
 import type { CorePorts } from "../core-ports.ts";
-import { DomainError } from "../errors.ts";
+import { DomainError, isDomainError } from "../errors.ts";
 import type { ArtifactAddress } from "../ports/artifacts.ts";
 import type { OpenOptions } from "../ports/upload-sessions.ts";
 import type { Settings } from "../settings.ts";
 import { largestOf } from "./complete-upload.ts";
 import { MOST_PARTS, partBytesFor } from "./parts.ts";
 import { known, type Said } from "./said.ts";
-import type { Target, UploadSession } from "./upload-session.ts";
+import { partedUpload, type Target, type UploadSession } from "./upload-session.ts";
 
 export interface UploadOrder extends Said {
   readonly id: string;
@@ -48,8 +48,19 @@ export async function openUpload(
     state: "open",
     storage: { ...address, handle },
   };
-  await ports.records.commit([{ op: "insert", kind: "upload-session", id, value: session }]);
+  try {
+    await ports.records.commit([{ op: "insert", kind: "upload-session", id, value: session }]);
+  } catch (error) {
+    if (isDomainError(error, "lost-race")) await giveBack(ports, session);
+    throw error;
+  }
   return session;
+}
+
+/** What was opened beside the session that was faster, unless the store has one for both. */
+async function giveBack({ records, uploads }: CorePorts, session: UploadSession): Promise<void> {
+  const kept = await records.get("upload-session", session.id);
+  if (kept?.value.storage.handle !== session.storage.handle) await uploads.discard(partedUpload(session));
 }
 
 function partBytesOf(settings: Settings, { target, size, partBytes }: UploadOrder): number {

@@ -93,6 +93,19 @@ export function uploadSessionsContract(name: string, open: () => Promise<OpenUpl
       expect(hexDigest("sha256", (await content()) ?? "")).toBe(info.sha256);
     });
 
+    it("that are as they were when they are opened once more", async () => {
+      const { send, complete, content, uploads, upload, address, pendingIds } = await begin();
+      await send(1, partOf(3));
+      const { id, partBytes } = upload;
+      const handle = await uploads.open({ id, address, partBytes }, optionsOf);
+      expect((await uploads.parts(upload))?.map(({ number }) => number)).toEqual([1]);
+      if (handle !== upload.handle) await uploads.discard({ id, address, handle });
+      await complete();
+      expect((await content())?.equals(partOf(3))).toBe(true);
+      await uploads.discard(upload);
+      expect(await pendingIds()).toEqual([]);
+    });
+
     it("of a single small part too", async () => {
       const { send, complete, content } = await begin();
       await send(1, bytesOf(10));

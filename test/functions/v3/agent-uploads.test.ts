@@ -60,6 +60,19 @@ describe("an agent's upload in parts", () => {
     expect(await pending()).toEqual([]);
   });
 
+  it("is one, however often and at once it is opened, also where its opening was cut off", async () => {
+    const agent = await launched();
+    const targets = await Promise.all([open(agent), open(agent), open(agent)]);
+    expect(new Set(targets.map(({ upload }) => upload)).size).toBe(1);
+    const { upload } = await open(agent);
+    const { version } = (await service.ports.records.get("upload-session", upload)) ?? { version: 0 };
+    await service.ports.records.commit([{ op: "remove", kind: "upload-session", id: upload, version }]);
+    expect((await open(agent)).upload).toBe(upload);
+    await send(agent, upload);
+    expect((await agent.say(`uploads/${upload}/complete`, SENT)).status).toBe(204);
+    expect(await pending()).toEqual([]);
+  });
+
   it("is refused when it is not what the agent says", async () => {
     const agent = await launched();
     const { upload } = await open(agent);

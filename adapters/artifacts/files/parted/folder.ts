@@ -47,7 +47,7 @@ export function createFolder(uploads: string, id: string) {
     data: at("data"),
     async make(facts: Facts): Promise<void> {
       await mkdir(at("parts"), { recursive: true, mode: DIRECTORY_MODE });
-      await (await open(at("data"), "wx", FILE_MODE)).close();
+      await (await open(at("data"), "a", FILE_MODE)).close();
       await writeDurably(at("upload.json"), facts);
       await syncDirectory(path.dirname(uploads));
       await syncDirectory(uploads);
