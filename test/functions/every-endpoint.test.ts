@@ -300,7 +300,7 @@ describe("the service", () => {
   });
 
   it("gives signed objects only to the bearer of a signature that is right and has not expired", async () => {
-    const key = "a b/../ü%/c";
+    const key = "a b/..c/ü%/c";
     const put = (await service.ports.artifacts.signUrl("PUT", { bucket: "boot-images", key }, 60)).url;
     expect((await service.put(put, "content", { "x-amz-meta-k": "v" })).status).toBe(204);
     expect((await service.ports.artifacts.stat({ bucket: "boot-images", key }))?.metadata).toEqual({

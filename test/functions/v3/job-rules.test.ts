@@ -214,7 +214,7 @@ describe("a job that was made", () => {
     const { id, ask } = await launched();
     const { download } = (await ask("plan")).json.steps[0];
     expect((await service.get(download.url)).text).toBe("archive");
-    expect(download.md5).toBe(createHash("md5").update("archive").digest("hex"));
+    expect(download.sha256).toBe(createHash("sha256").update("archive").digest("hex"));
     service.time.now += 7_201_000;
     expect((await service.get(download.url)).status).toBe(403);
     expect(JSON.stringify(await current(id))).not.toContain("signature");
@@ -424,13 +424,13 @@ describe("the deletion of jobs by filter", () => {
 describe("recipes of jobs that are stored elsewhere", () => {
   it("are told with the digest that was stored with them (behaviour 164)", async () => {
     const request = await jobRequest(service);
-    const { etag } = await store(service.ports.artifacts, "ims", "mine.tar.gz", "bytes");
+    const { etag, sha256 } = await store(service.ports.artifacts, "ims", "mine.tar.gz", "bytes");
     const link = { type: "s3", path: "s3://ims/mine.tar.gz", etag };
     const recipe = { name: "r", recipe_type: "kiwi-ng", linux_distribution: "sles15", link };
     const { id: artifact_id } = (await service.post("/v3/recipes", recipe)).json;
     const { id } = (await post({ ...request, artifact_id })).json;
     await service.ims.reconciler.tick();
     const { download } = (await agentOf(service, id).ask("plan")).json.steps[0];
-    expect(download).toMatchObject({ size: 5, md5: etag });
+    expect(download).toMatchObject({ size: 5, sha256 });
   });
 });
