@@ -6,6 +6,8 @@ import { failWith, left, orFail } from "./failing.ts";
 
 /** Programs in the shell wait for what comes after their word. */
 const LISTEN_MS = 100;
+/** The command that left the word is over and its session told so before sshd ends: to its user it would have failed. */
+const FAREWELL_MS = 1000;
 /** Whether the shell is used takes more to tell. */
 const WATCH_MS = 1000;
 const REPORT_SECONDS = 5;
@@ -62,7 +64,10 @@ export async function waitForWord(context: StepContext): Promise<"complete" | "f
   void shell.ended.then((how) => (end = how));
   for (;;) {
     const word = await orFail(shell.said(), trouble);
-    if (word !== undefined) return word;
+    if (word !== undefined) {
+      await delay(FAREWELL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+      return word;
+    }
     if (end !== undefined)
       throw new StepFailure("shell_failed", `sshd ended before the user was done (${end}).`, {
         hint: "Somebody in the shell, or on the machine, ended it: see the job's log, then retry.",
