@@ -24,7 +24,9 @@ export async function withService<T>(
   });
   service.catch(() => undefined);
   try {
-    return await use(await listening(lines, service), tail.at(-1) ?? "");
+    // Beside the token there is the audit line of its making.
+    const token = tail.find((line) => line.startsWith("ims.")) ?? "";
+    return await use(await listening(lines, service), token);
   } finally {
     ended.abort();
     await service.catch(() => undefined);
