@@ -46,9 +46,14 @@ export function outcomeOf(name: string, report: string | undefined, exitCode: nu
   };
 }
 
+/** What the fuzzer cannot bring about: a record's id deep in a body, and parts that were sent to signed URLs. */
+const OUT_OF_REACH = new Set(["POST /v3/uploads", "POST /v3/uploads/{upload_id}/complete"]);
+
 /** The same where every operation must have been accepted at least once. */
 export function withoutGaps(name: string, outcome: Outcome): Outcome {
-  const gaps = outcome.neverAccepted.map((operation) => `${name}: no request was accepted by ${operation}`);
+  const gaps = outcome.neverAccepted
+    .filter((operation) => !OUT_OF_REACH.has(operation))
+    .map((operation) => `${name}: no request was accepted by ${operation}`);
   return {
     ...outcome,
     passed: Math.max(0, outcome.passed - gaps.length),

@@ -58,6 +58,7 @@ export async function makeRecords(url: string, token: string): Promise<Ids> {
       public_key_id: keys[0],
       image_root_archive_name: "fuzzed",
     });
+  const upload = () => made("/v3/uploads", { target: { recipe: recipes[0] }, part_size: 5 * 1024 ** 2 });
   await send("POST", "/v3/remote-build-nodes", { xname: "x1" });
   return {
     "path.image_id": [...(await several(image)), ...(await several(linkedImage))],
@@ -67,6 +68,7 @@ export async function makeRecords(url: string, token: string): Promise<Ids> {
     "path.recipe_id": [...recipes, ...(await trashed("recipes", recipe))],
     "path.public_key_id": keys,
     "path.job_id": await several(job),
+    "path.upload_id": await several(upload),
     "path.deleted_image_id": await trashed("images", linkedImage),
     "path.deleted_public_key_id": await trashed("public-keys", key),
     "path.remote_build_node_xname": ["x1"],
