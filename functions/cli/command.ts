@@ -36,3 +36,13 @@ export interface CliCommand {
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
+
+/** What `read` makes of the user's arguments. @throws {@link UsageError} for whatever it cannot read */
+export function readArguments<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import type { Exported } from "../../core/backup/export.ts";
 import { createBackupProgress, sizeText } from "./backup-progress.ts";
-import { type CliCommand, UsageError } from "./command.ts";
+import { type CliCommand, readArguments, UsageError } from "./command.ts";
 
 const HELP = `usage: ims export FILE.tar [--without-logs] [--records-only]
        ims export FOLDER ...
@@ -52,16 +52,13 @@ export const exportCommand: CliCommand = {
 };
 
 function readWords(words: readonly string[]) {
-  try {
+  return readArguments(() => {
     const { values, positionals } = parseArgs({ args: [...words], options: OPTIONS, allowPositionals: true });
     const [where, ...more] = positionals;
     if (where === undefined || more.length > 0)
       throw new UsageError("Say where the backup goes: one file, or one folder.");
     return { where, recordsOnly: values["records-only"], withoutLogs: values["without-logs"] };
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
+  });
 }
 
 function summaryOf({ manifest: { records, objects, logs } }: Exported, where: string): string {

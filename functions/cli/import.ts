@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { createBackupProgress } from "./backup-progress.ts";
-import { type CliCommand, UsageError } from "./command.ts";
+import { type CliCommand, readArguments, UsageError } from "./command.ts";
 
 const HELP = `usage: ims import FILE.tar|FOLDER [--dry-run] [--overwrite]
 
@@ -41,14 +41,11 @@ export const importCommand: CliCommand = {
 };
 
 function readWords(words: readonly string[]) {
-  try {
+  return readArguments(() => {
     const { values, positionals } = parseArgs({ args: [...words], options: OPTIONS, allowPositionals: true });
     const [where, ...more] = positionals;
     if (where === undefined || more.length > 0)
       throw new UsageError("Which backup? Name one file, or one folder.");
     return { where, dryRun: values["dry-run"], overwrite: values.overwrite };
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
+  });
 }

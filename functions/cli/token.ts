@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import type { TokenRole } from "../../core/auth/token.ts";
 import type { Tokens } from "../../core/auth/tokens.ts";
-import { type CliCommand, type CliContext, UsageError } from "./command.ts";
+import { type CliCommand, type CliContext, readArguments, UsageError } from "./command.ts";
 
 const HELP = `usage: ims token create --role admin|reader [--name NAME]
        ims token list
@@ -54,12 +54,7 @@ async function carryOut(
 
 function readCreate(words: readonly string[]): { role: TokenRole; name: string } {
   const options = { role: { type: "string" }, name: { type: "string", default: "unnamed" } } as const;
-  let values;
-  try {
-    ({ values } = parseArgs({ args: [...words], options }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
+  const { values } = readArguments(() => parseArgs({ args: [...words], options }));
   const { role, name } = values;
   if (role !== "admin" && role !== "reader")
     throw new UsageError("Say what the token may do: --role admin or --role reader.");
