@@ -8,6 +8,7 @@ export default endpoint({
   method: "get",
   path: "/openapi.json",
   role: "anyone",
+  uses: {},
   returns: v.unknown(),
   status: 200,
   run: ({ services }) => services.openapi(),

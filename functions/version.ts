@@ -8,6 +8,7 @@ export default endpoint({
   method: "get",
   path: "/version",
   role: "anyone",
+  uses: {},
   returns: v.object({ version: v.string() }),
   status: 200,
   run: ({ services }) => ({ version: services.version }),

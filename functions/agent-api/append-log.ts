@@ -14,6 +14,7 @@ export default endpoint({
   method: "post",
   path: "/agent/jobs/{job_id}/log",
   role: "agent",
+  uses: { records: "read", logs: "write" },
   internal: true,
   query: v.object({
     offset: v.pipe(

@@ -8,6 +8,7 @@ export default endpoint({
   method: "post",
   path: "/agent/jobs/{job_id}/uploads/{upload}/complete",
   role: "agent",
+  uses: { records: "write", objects: "write" },
   internal: true,
   body: SentParts,
   status: 204,

@@ -8,6 +8,7 @@ export default endpoint({
   method: "post",
   path: "/agent/jobs/{job_id}/fail",
   role: "agent",
+  uses: { records: "write", logs: "read", jobs: true },
   internal: true,
   body: AgentFailure,
   status: 204,

@@ -8,6 +8,7 @@ export default endpoint({
   method: "post",
   path: "/agent/jobs/{job_id}/finish",
   role: "agent",
+  uses: { records: "write", objects: "write", logs: "read", jobs: true },
   internal: true,
   body: AgentFinish,
   status: 204,

@@ -8,6 +8,7 @@ export default endpoint({
   method: "get",
   path: "/agent/jobs/{job_id}/log/size",
   role: "agent",
+  uses: { records: "read", logs: "read" },
   internal: true,
   returns: LogAppended,
   status: 200,

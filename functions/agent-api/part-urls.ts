@@ -8,6 +8,7 @@ export default endpoint({
   method: "post",
   path: "/agent/jobs/{job_id}/uploads/{upload}/parts",
   role: "agent",
+  uses: { records: "read", objects: "write" },
   internal: true,
   body: PartsAsked,
   returns: PartUrls,

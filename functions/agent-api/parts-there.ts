@@ -8,6 +8,7 @@ export default endpoint({
   method: "get",
   path: "/agent/jobs/{job_id}/uploads/{upload}/parts",
   role: "agent",
+  uses: { records: "read", objects: "write" },
   internal: true,
   returns: PartsThere,
   status: 200,

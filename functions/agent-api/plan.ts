@@ -8,6 +8,7 @@ export default endpoint({
   method: "get",
   path: "/agent/jobs/{job_id}/plan",
   role: "agent",
+  uses: { records: "write", objects: "write" },
   internal: true,
   returns: Plan,
   status: 200,

@@ -8,6 +8,7 @@ export default endpoint({
   method: "post",
   path: "/agent/jobs/{job_id}/report",
   role: "agent",
+  uses: { records: "write", logs: "read" },
   internal: true,
   body: AgentReport,
   status: 204,

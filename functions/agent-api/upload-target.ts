@@ -10,6 +10,7 @@ export default endpoint({
   method: "post",
   path: "/agent/jobs/{job_id}/artifacts/{part}/upload",
   role: "agent",
+  uses: { records: "write", objects: "write" },
   internal: true,
   query: v.object({
     size: v.optional(

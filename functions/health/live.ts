@@ -8,6 +8,7 @@ export default endpoint({
   method: "get",
   path: "/healthz/live",
   role: "anyone",
+  uses: {},
   returns: v.object({}),
   status: 200,
   run: () => ({}),

@@ -8,6 +8,7 @@ export default endpoint({
   method: "get",
   path: "/healthz/ready",
   role: "anyone",
+  uses: { records: "write", objects: "write" },
   returns: v.object({}),
   status: 200,
   problems: [503, 507],

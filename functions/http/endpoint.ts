@@ -94,6 +94,18 @@ export interface Services {
 /** The content type of answers that have the one with which their object was stored. */
 export const STORED_TYPE = "*/*";
 
+export type Access = "read" | "write";
+
+/** What an endpoint needs of the world. A function that serves it alone gets no more: neither adapters nor rights. */
+export interface Uses {
+  readonly records?: Access;
+  /** Recipes, images and uploads, and their signed URLs. */
+  readonly objects?: Access;
+  readonly logs?: Access;
+  /** May launch or end jobs at once, rather than leave it to whoever looks at the jobs next. */
+  readonly jobs?: true;
+}
+
 interface Common<Path extends string, Query extends Schema> {
   /** operationId: clients generate commands from it. */
   readonly operation: string;
@@ -106,6 +118,7 @@ interface Common<Path extends string, Query extends Schema> {
   /** Other paths of the same endpoint, with the same parameters. */
   readonly aliases?: readonly string[];
   readonly role: Role;
+  readonly uses: Uses;
   readonly query?: Query;
   /** Problems this endpoint may answer beside those that all may. */
   readonly problems?: readonly number[];

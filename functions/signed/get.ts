@@ -10,6 +10,7 @@ export default endpoint({
   method: "get",
   path: "/signed/{bucket}/{key*}",
   role: "anyone",
+  uses: { objects: "read" },
   internal: true,
   query: SignedQuery,
   problems: [403],

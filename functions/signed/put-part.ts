@@ -13,6 +13,7 @@ export default endpoint({
   method: "put",
   path: "/signed-parts/{upload}/{part}",
   role: "anyone",
+  uses: { records: "read", objects: "write" },
   internal: true,
   query: SignedQuery,
   problems: [403, 409],

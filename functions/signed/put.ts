@@ -9,6 +9,7 @@ export default endpoint({
   method: "put",
   path: "/signed/{bucket}/{key*}",
   role: "anyone",
+  uses: { objects: "write" },
   internal: true,
   query: SignedQuery,
   problems: [403],

@@ -15,6 +15,7 @@ import { documented } from "./api-contract.ts";
 import type { Json } from "./json.ts";
 import { createScriptedRunner } from "./runner.ts";
 import { testSettings } from "./settings.ts";
+import { heldToUses, watched } from "./uses.ts";
 
 /** A whole service in memory, with a clock that stands still until a test moves it. */
 export function createTestService(
@@ -51,8 +52,8 @@ export function createTestService(
     ...replace,
   };
   const settings = { ...testSettings(jobs), ...more };
-  const ims = createIms(ports, settings);
-  const served = serve(ENDPOINTS, {
+  const ims = createIms(heldToUses(ports), settings);
+  const served = serve(ENDPOINTS.map(watched), {
     ims,
     services: {
       version: "1.2.3",

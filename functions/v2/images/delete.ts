@@ -9,6 +9,7 @@ export default endpoint({
   method: "delete",
   ...secondPaths("/images/{image_id}"),
   role: "admin",
+  uses: { records: "write", objects: "write" },
   query: CascadeQuery,
   status: 204,
   run: ({ ims, params, query }) => ims.images.destroy(params.image_id, query.cascade),

@@ -9,6 +9,7 @@ export default endpoint({
   method: "get",
   ...secondPaths("/images/{image_id}"),
   role: "reader",
+  uses: { records: "read" },
   returns: ImageV2,
   status: 200,
   run: ({ ims, params }) => ims.images.getOriginal(params.image_id),

@@ -10,6 +10,7 @@ export default endpoint({
   method: "get",
   ...secondPaths("/images"),
   role: "reader",
+  uses: { records: "read" },
   returns: v.array(ImageV2),
   status: 200,
   run: ({ ims }) => ims.images.listOriginal(),

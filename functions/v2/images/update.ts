@@ -11,6 +11,7 @@ export default endpoint({
   method: "patch",
   ...secondPaths("/images/{image_id}"),
   role: "admin",
+  uses: { records: "write", objects: "write" },
   body: ImagePatchV3,
   returns: ImageV2,
   answerHeaders: linkHeaders,

@@ -8,6 +8,7 @@ export default endpoint({
   method: "delete",
   ...secondPaths("/public-keys/{public_key_id}"),
   role: "admin",
+  uses: { records: "write" },
   status: 204,
   run: ({ ims, params }) => ims.publicKeys.destroy(params.public_key_id),
 });

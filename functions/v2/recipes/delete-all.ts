@@ -11,6 +11,7 @@ export default endpoint({
   method: "delete",
   ...secondPaths("/recipes"),
   role: "admin",
+  uses: { records: "write", objects: "write" },
   query: CascadeQuery,
   status: 204,
   run: ({ ims, query }) => ims.recipes.destroyAll(query.cascade),

@@ -9,6 +9,7 @@ export default endpoint({
   method: "delete",
   ...secondPaths("/recipes/{recipe_id}"),
   role: "admin",
+  uses: { records: "write", objects: "write" },
   query: CascadeQuery,
   status: 204,
   run: ({ ims, params, query }) => ims.recipes.destroy(params.recipe_id, query.cascade),

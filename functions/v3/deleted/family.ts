@@ -2,7 +2,7 @@ import * as v from "valibot";
 import type { Json } from "../../../core/json.ts";
 import type { Ims } from "../../../core/ims.ts";
 import { eachRecord } from "../../http/each-record.ts";
-import { endpoint } from "../../http/endpoint.ts";
+import { endpoint, type Uses } from "../../http/endpoint.ts";
 import { members, oneOf } from "../../http/fields.ts";
 
 /** The one thing that can be done to what is in the trash by PATCH (behaviour 35). */
@@ -17,6 +17,8 @@ interface Family {
   readonly path: `/v3/deleted/${string}`;
   readonly idName: string;
   readonly shape: v.GenericSchema;
+  /** Of the operations that change something. */
+  readonly uses: Uses;
   readonly records: (ims: Ims) => {
     list(): Promise<Json<unknown[]>>;
     get(id: string): Promise<Json<unknown>>;
@@ -42,6 +44,7 @@ function readers(family: Family) {
     method: "get",
     path,
     role: "reader",
+    uses: { records: "read" },
     returns: v.array(shape),
     status: 200,
     run: ({ ims }) => records(ims).list(),
@@ -53,6 +56,7 @@ function readers(family: Family) {
     method: "get",
     path: onePath(family),
     role: "reader",
+    uses: { records: "read" },
     returns: shape,
     status: 200,
     run: ({ ims, params }) => records(ims).get(idOf(params, idName)),
@@ -65,7 +69,7 @@ function idOf(params: Readonly<Record<string, string>>, idName: string): string 
 }
 
 function restorers(family: Family) {
-  const { one, many, noun, path, idName, records } = family;
+  const { one, many, noun, path, idName, records, uses } = family;
   const restoreAll = endpoint({
     operation: `patch_all_v3_deleted_${many}`,
     summary: `Restore every deleted ${noun} record`,
@@ -74,6 +78,7 @@ function restorers(family: Family) {
     method: "patch",
     path,
     role: "admin",
+    uses,
     body: Undelete,
     status: 204,
     run: ({ ims }) => records(ims).restoreAll(),
@@ -85,6 +90,7 @@ function restorers(family: Family) {
     method: "patch",
     path: onePath(family),
     role: "admin",
+    uses,
     body: Undelete,
     status: 204,
     exists: ({ ims, params }) => records(ims).get(idOf(params, idName)),
@@ -94,7 +100,7 @@ function restorers(family: Family) {
 }
 
 function purgers(family: Family) {
-  const { one, many, noun, path, idName, records } = family;
+  const { one, many, noun, path, idName, records, uses } = family;
   const purgeAll = endpoint({
     operation: `delete_all_v3_deleted_${many}`,
     summary: `Delete every deleted ${noun} record for good`,
@@ -103,6 +109,7 @@ function purgers(family: Family) {
     method: "delete",
     path,
     role: "admin",
+    uses,
     status: 204,
     run: ({ ims }) => records(ims).purgeAll(),
   });
@@ -113,6 +120,7 @@ function purgers(family: Family) {
     method: "delete",
     path: onePath(family),
     role: "admin",
+    uses,
     problems: [422],
     status: 204,
     run: ({ ims, params }) => records(ims).purge(idOf(params, idName)),

@@ -8,6 +8,7 @@ export default endpoint({
   method: "post",
   path: "/v3/images/{image_id}/manifest",
   role: "admin",
+  uses: { records: "write", objects: "write" },
   returns: ImageV3,
   status: 200,
   problems: [422],

@@ -9,6 +9,7 @@ export default endpoint({
   method: "post",
   path: "/v3/images",
   role: "admin",
+  uses: { records: "write", objects: "write" },
   body: NewImageV3,
   returns: ImageV3,
   answerHeaders: linkHeaders,

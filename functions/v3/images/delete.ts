@@ -7,6 +7,7 @@ export default endpoint({
   method: "delete",
   path: "/v3/images/{image_id}",
   role: "admin",
+  uses: { records: "write", objects: "write" },
   status: 204,
   problems: [422],
   run: ({ ims, params }) => ims.images.remove(params.image_id),

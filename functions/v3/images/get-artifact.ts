@@ -8,6 +8,7 @@ export default endpoint({
   method: "get",
   path: "/v3/images/{image_id}/artifacts/{artifact_name}",
   role: "reader",
+  uses: { records: "write", objects: "write" },
   answersBytes: { contentType: STORED_TYPE, description: "The artifact's bytes" },
   status: 200,
   async run({ ims, params }) {

@@ -8,6 +8,7 @@ export default endpoint({
   method: "get",
   path: "/v3/images/{image_id}",
   role: "reader",
+  uses: { records: "read" },
   returns: ImageV3,
   status: 200,
   run: ({ ims, params }) => ims.images.get(params.image_id),

@@ -9,6 +9,7 @@ export default endpoint({
   method: "get",
   path: "/v3/images/{image_id}/artifacts",
   role: "reader",
+  uses: { records: "write", objects: "write" },
   returns: v.array(ArtifactV3),
   status: 200,
   run: ({ ims, params }) => ims.imageArtifacts.list(params.image_id),

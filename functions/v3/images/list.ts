@@ -9,6 +9,7 @@ export default endpoint({
   method: "get",
   path: "/v3/images",
   role: "reader",
+  uses: { records: "read" },
   returns: v.array(ImageV3),
   status: 200,
   run: ({ ims }) => ims.images.list(),

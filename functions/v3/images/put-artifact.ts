@@ -10,6 +10,7 @@ export default endpoint({
   method: "put",
   path: "/v3/images/{image_id}/artifacts/{artifact_name}",
   role: "admin",
+  uses: { records: "write", objects: "write" },
   takesBytes: { description: "The artifact's bytes" },
   returns: UploadedArtifactV3,
   status: 200,

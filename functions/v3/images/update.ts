@@ -9,6 +9,7 @@ export default endpoint({
   method: "patch",
   path: "/v3/images/{image_id}",
   role: "admin",
+  uses: { records: "write", objects: "write" },
   body: ImagePatchV3,
   returns: ImageV3,
   answerHeaders: linkHeaders,

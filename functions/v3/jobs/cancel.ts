@@ -8,6 +8,7 @@ export default endpoint({
   method: "post",
   path: "/v3/jobs/{job_id}/cancel",
   role: "admin",
+  uses: { records: "write", jobs: true },
   returns: JobV3,
   status: 200,
   problems: [409],

@@ -8,6 +8,7 @@ export default endpoint({
   method: "post",
   path: "/v3/jobs",
   role: "admin",
+  uses: { records: "write", objects: "write", jobs: true },
   body: NewJobV3,
   returns: JobV3,
   status: 201,

@@ -8,6 +8,7 @@ export default endpoint({
   method: "get",
   path: "/v3/jobs/{job_id}",
   role: "reader",
+  uses: { records: "read" },
   returns: JobV3,
   status: 200,
   run: async ({ ims, params }) => jobView(await ims.jobs.get(params.job_id)),

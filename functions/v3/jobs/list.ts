@@ -9,6 +9,7 @@ export default endpoint({
   method: "get",
   path: "/v3/jobs",
   role: "reader",
+  uses: { records: "read" },
   query: JobQueryV3,
   returns: v.array(JobV3),
   status: 200,

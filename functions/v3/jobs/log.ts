@@ -43,6 +43,7 @@ After these two the stream ends. A client that was cut off goes on without gap o
   method: "get",
   path: "/v3/jobs/{job_id}/log",
   role: "reader",
+  uses: { records: "read", logs: "read" },
   query: Query,
   answersBytes: { contentType: TEXT, description: "The log as text" },
   answersEvents: { description: "The log as it grows" },

@@ -8,6 +8,7 @@ export default endpoint({
   method: "post",
   path: "/v3/jobs/{job_id}/retry",
   role: "admin",
+  uses: { records: "write", objects: "write", jobs: true },
   returns: JobV3,
   status: 201,
   problems: [409, 422],

@@ -8,6 +8,7 @@ export default endpoint({
   method: "patch",
   path: "/v3/jobs/{job_id}",
   role: "admin",
+  uses: { records: "write", jobs: true },
   body: JobPatchV3,
   returns: JobV3,
   status: 200,

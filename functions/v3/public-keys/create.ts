@@ -8,6 +8,7 @@ export default endpoint({
   method: "post",
   path: "/v3/public-keys",
   role: "admin",
+  uses: { records: "write" },
   body: NewPublicKeyV3,
   returns: PublicKeyV3,
   status: 201,

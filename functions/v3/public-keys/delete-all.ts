@@ -9,6 +9,7 @@ export default endpoint({
   method: "delete",
   path: "/v3/public-keys",
   role: "admin",
+  uses: { records: "write" },
   status: 204,
   run: ({ ims }) => ims.publicKeys.removeAll(),
 });

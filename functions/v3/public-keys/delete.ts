@@ -7,6 +7,7 @@ export default endpoint({
   method: "delete",
   path: "/v3/public-keys/{public_key_id}",
   role: "admin",
+  uses: { records: "write" },
   status: 204,
   run: ({ ims, params }) => ims.publicKeys.remove(params.public_key_id),
 });

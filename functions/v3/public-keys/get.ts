@@ -8,6 +8,7 @@ export default endpoint({
   method: "get",
   path: "/v3/public-keys/{public_key_id}",
   role: "reader",
+  uses: { records: "read" },
   returns: PublicKeyV3,
   status: 200,
   run: ({ ims, params }) => ims.publicKeys.get(params.public_key_id),

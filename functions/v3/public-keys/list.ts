@@ -9,6 +9,7 @@ export default endpoint({
   method: "get",
   path: "/v3/public-keys",
   role: "reader",
+  uses: { records: "read" },
   returns: v.array(PublicKeyV3),
   status: 200,
   run: ({ ims }) => ims.publicKeys.list(),

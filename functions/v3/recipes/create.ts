@@ -9,6 +9,7 @@ export default endpoint({
   method: "post",
   path: "/v3/recipes",
   role: "admin",
+  uses: { records: "write", objects: "write" },
   body: NewRecipeV3,
   returns: RecipeV3,
   answerHeaders: linkHeaders,

@@ -9,6 +9,7 @@ export default endpoint({
   method: "delete",
   path: "/v3/recipes",
   role: "admin",
+  uses: { records: "write", objects: "write" },
   status: 204,
   problems: [422],
   run: ({ ims }) => ims.recipes.removeAll(),

@@ -8,6 +8,7 @@ export default endpoint({
   method: "get",
   path: "/v3/recipes/{recipe_id}/archive",
   role: "reader",
+  uses: { records: "write", objects: "write" },
   answersBytes: { contentType: STORED_TYPE, description: "A tar.gz of the recipe's description" },
   status: 200,
   async run({ ims, params }) {

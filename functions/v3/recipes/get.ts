@@ -8,6 +8,7 @@ export default endpoint({
   method: "get",
   path: "/v3/recipes/{recipe_id}",
   role: "reader",
+  uses: { records: "read" },
   returns: RecipeV3,
   status: 200,
   run: ({ ims, params }) => ims.recipes.get(params.recipe_id),

@@ -9,6 +9,7 @@ export default endpoint({
   method: "get",
   path: "/v3/recipes",
   role: "reader",
+  uses: { records: "read" },
   returns: v.array(RecipeV3),
   status: 200,
   run: ({ ims }) => ims.recipes.list(),

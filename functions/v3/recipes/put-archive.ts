@@ -8,6 +8,7 @@ export default endpoint({
   method: "put",
   path: "/v3/recipes/{recipe_id}/archive",
   role: "admin",
+  uses: { records: "write", objects: "write" },
   takesBytes: { description: "A tar.gz of the recipe's description" },
   returns: RecipeV3,
   status: 200,

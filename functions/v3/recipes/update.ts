@@ -9,6 +9,7 @@ export default endpoint({
   method: "patch",
   path: "/v3/recipes/{recipe_id}",
   role: "admin",
+  uses: { records: "write", objects: "write" },
   body: RecipePatchV3,
   returns: RecipeV3,
   answerHeaders: linkHeaders,

@@ -9,6 +9,7 @@ export default endpoint({
   method: "post",
   ...nodePaths(""),
   role: "admin",
+  uses: { records: "write" },
   body: NewRemoteBuildNodeV3,
   returns: RemoteBuildNodeV3,
   status: 201,

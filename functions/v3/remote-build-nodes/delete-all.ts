@@ -10,6 +10,7 @@ export default endpoint({
   method: "delete",
   ...nodePaths(""),
   role: "admin",
+  uses: { records: "write" },
   status: 204,
   run: ({ ims }) => ims.remoteBuildNodes.removeAll(),
 });

@@ -8,6 +8,7 @@ export default endpoint({
   method: "delete",
   ...nodePaths("/{remote_build_node_xname}"),
   role: "admin",
+  uses: { records: "write" },
   status: 204,
   run: ({ ims, params }) => ims.remoteBuildNodes.remove(params.remote_build_node_xname),
 });

@@ -9,6 +9,7 @@ export default endpoint({
   method: "get",
   ...nodePaths("/{remote_build_node_xname}"),
   role: "reader",
+  uses: { records: "read" },
   returns: RemoteBuildNodeV3,
   status: 200,
   run: ({ ims, params }) => ims.remoteBuildNodes.get(params.remote_build_node_xname),

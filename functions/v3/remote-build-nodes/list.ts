@@ -10,6 +10,7 @@ export default endpoint({
   method: "get",
   ...nodePaths(""),
   role: "reader",
+  uses: { records: "read" },
   returns: v.array(RemoteBuildNodeV3),
   status: 200,
   run: ({ ims }) => ims.remoteBuildNodes.list(),

@@ -9,6 +9,7 @@ export default endpoint({
   method: "get",
   path: "/v3/remote-build-nodes/status",
   role: "reader",
+  uses: { records: "read" },
   returns: v.array(NodeStatusV3),
   status: 200,
   run: ({ ims }) => ims.remoteBuildNodes.statusAll(),

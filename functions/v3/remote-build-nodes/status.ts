@@ -8,6 +8,7 @@ export default endpoint({
   method: "get",
   path: "/v3/remote-build-nodes/status/{remote_build_node_xname}",
   role: "reader",
+  uses: { records: "read" },
   returns: NodeStatusV3,
   status: 200,
   run: ({ ims, params }) => ims.remoteBuildNodes.status(params.remote_build_node_xname),

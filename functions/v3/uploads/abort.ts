@@ -7,6 +7,7 @@ export default endpoint({
   method: "delete",
   path: "/v3/uploads/{upload_id}",
   role: "admin",
+  uses: { records: "write", objects: "write" },
   status: 204,
   problems: [409],
   run: ({ ims, params }) => ims.uploads.abort(params.upload_id),

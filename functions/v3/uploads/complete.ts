@@ -11,6 +11,7 @@ export default endpoint({
   method: "post",
   path: "/v3/uploads/{upload_id}/complete",
   role: "admin",
+  uses: { records: "write", objects: "write" },
   query: WholeV3,
   returns: v.union([UploadedArtifactV3, RecipeV3]),
   status: 200,

@@ -10,6 +10,7 @@ export default endpoint({
   method: "post",
   path: "/v3/uploads",
   role: "admin",
+  uses: { records: "write", objects: "write" },
   body: NewUploadV3,
   returns: UploadV3,
   status: 201,

@@ -8,6 +8,7 @@ export default endpoint({
   method: "get",
   path: "/v3/uploads/{upload_id}",
   role: "reader",
+  uses: { records: "read" },
   returns: UploadV3,
   status: 200,
   run: ({ ims, params }) => ims.uploads.get(params.upload_id),

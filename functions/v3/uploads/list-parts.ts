@@ -9,6 +9,7 @@ export default endpoint({
   method: "get",
   path: "/v3/uploads/{upload_id}/parts",
   role: "reader",
+  uses: { records: "read", objects: "write" },
   returns: v.array(UploadedPartV3),
   status: 200,
   async run({ ims, params }) {

@@ -9,6 +9,7 @@ export default endpoint({
   method: "get",
   path: "/v3/uploads",
   role: "reader",
+  uses: { records: "read" },
   returns: v.array(UploadV3),
   status: 200,
   run: ({ ims }) => ims.uploads.list(),

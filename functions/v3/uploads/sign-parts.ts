@@ -11,6 +11,7 @@ export default endpoint({
   method: "post",
   path: "/v3/uploads/{upload_id}/parts",
   role: "admin",
+  uses: { records: "read", objects: "write" },
   body: PartNumbersV3,
   returns: v.array(SignedPartV3),
   status: 200,

@@ -8,5 +8,6 @@ export const family = deletedFamily({
   path: "/v3/deleted/images",
   idName: "deleted_image_id",
   shape: DeletedImageV3,
+  uses: { records: "write", objects: "write" },
   records: (ims) => ims.deletedImages,
 });

@@ -8,5 +8,6 @@ export const family = deletedFamily({
   path: "/v3/deleted/public-keys",
   idName: "deleted_public_key_id",
   shape: DeletedPublicKeyV3,
+  uses: { records: "write" },
   records: (ims) => ims.deletedPublicKeys,
 });

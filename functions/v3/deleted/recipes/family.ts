@@ -8,5 +8,6 @@ export const family = deletedFamily({
   path: "/v3/deleted/recipes",
   idName: "recipe_id",
   shape: DeletedRecipeV3,
+  uses: { records: "write", objects: "write" },
   records: (ims) => ims.deletedRecipes,
 });
