@@ -17,7 +17,15 @@ import { importCommand } from "./import.ts";
 import { createTerminal } from "./terminal.ts";
 import { tokenCommand } from "./token.ts";
 
-const COMMANDS = [auditCommand, demoCommand, exportCommand, importCommand, tokenCommand];
+/** The demo needs the recipe and the set-up of the project's folder, which a bundle does not have. */
+const inProject = import.meta.url.endsWith(".ts");
+const COMMANDS = [
+  auditCommand,
+  ...(inProject ? [demoCommand] : []),
+  exportCommand,
+  importCommand,
+  tokenCommand,
+];
 /** A service that is told to stop finishes its requests first. */
 const GRACE_MS = 20_000;
 /** Ctrl-C can arrive more than once, by the terminal and through npm; later ones mean that the user has had enough. */

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { bundle } from "../bundle.ts";
+import { bundle } from "../bundle/bundle.ts";
 import { answered, end, freePort, median } from "./measure.ts";
 
 const ROUNDS = 11;

@@ -81,10 +81,13 @@ async function groupsOf(notes: string): Promise<string[]> {
 }
 
 /**
- * The real service as a process of its own, with stand-ins for the build tools, on storage that goes with the test;
- * `PATH` and `IMS_DATA` change both.
+ * The real service as a process of its own, from source or bundled, with stand-ins for the build tools, on storage that
+ * goes with the test; `PATH` and `IMS_DATA` change both.
  */
-export async function startService(env: Record<string, string> = {}) {
+export async function startService(
+  env: Record<string, string> = {},
+  program = path.join(root, "functions/runtime/node.ts"),
+) {
   const data = env["IMS_DATA"] ?? (await mkdtemp(path.join(tmpdir(), "ims-service-")));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -92,7 +95,7 @@ export async function startService(env: Record<string, string> = {}) {
   let output = "";
 
   async function start(): Promise<void> {
-    child = spawn(process.execPath, ["functions/runtime/node.ts"], {
+    child = spawn(process.execPath, [program], {
       cwd: root,
       env: { PATH: `${standIns}:${process.env["PATH"]}`, IMS_PORT: String(port), IMS_DATA: data, ...env },
       stdio: ["ignore", "pipe", "pipe"],
