@@ -31,6 +31,8 @@ export interface AgentToolsConfig {
   /** What the job may use; absent: as much as there is. */
   readonly memoryBytes?: number | undefined;
   readonly transfer?: TransferConfig;
+  /** At which shells listen, on all addresses; where the job's plan says by default. */
+  readonly shellPort?: number | undefined;
 }
 
 /** Everything that an agent's steps let others do. */
@@ -57,6 +59,6 @@ export function createAgentTools(run: RunCommand, config: AgentToolsConfig = {})
       ...(mksquashfs === undefined ? {} : { program: mksquashfs }),
       ...(unsquashfs === undefined ? {} : { unpacker: unsquashfs }),
     }),
-    shell: createShell(run),
+    shell: createShell(run, { port: config.shellPort }),
   };
 }

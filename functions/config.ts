@@ -33,6 +33,8 @@ export interface Config extends StorageConfig {
   readonly secretFile: string;
   /** Where agents find the service; absent: where it listens. */
   readonly agentUrl: string | undefined;
+  /** Where it listens for agents alone; absent: nowhere. */
+  readonly agentListener: { readonly host: string; readonly port: number } | undefined;
   readonly auth: AuthConfig;
   readonly logLevel: "info" | "warn" | "error";
   /** Handed on to agents: which programs they use, how long they wait for a service that does not answer. */
@@ -73,6 +75,8 @@ const Environment = v.object({
   ...STORAGE_VARIABLES,
   IMS_JOBS: v.optional(words(["local"]), "local"),
   IMS_AGENT_URL: v.optional(url),
+  IMS_AGENT_HOST: v.optional(text),
+  IMS_AGENT_PORT: v.optional(wholeNumber(0, 65_535)),
   IMS_LOG_LEVEL: v.optional(words(["info", "warn", "error"]), "info"),
   IMS_KIWI: v.optional(text),
   IMS_PACKER: v.optional(text),
@@ -193,6 +197,8 @@ function contradictions(environment: Variables): string[] {
   const listening = v.safeParse(Listening, environment);
   if (listening.success && listening.output.IMS_AUTH === "none" && !LOOPBACK.test(listening.output.IMS_HOST))
     problems.push(offLoopback(listening.output.IMS_HOST));
+  if ((environment["IMS_AGENT_HOST"] === undefined) !== (environment["IMS_AGENT_PORT"] === undefined))
+    problems.push("IMS_AGENT_HOST and IMS_AGENT_PORT are needed together: the second listener is for agents");
   const identity = v.safeParse(Identity, environment);
   if (identity.success && identity.output.IMS_AUTH === "oidc")
     for (const name of ["IMS_OIDC_ISSUER", "IMS_OIDC_AUDIENCE", "IMS_OIDC_JWKS_URI"] as const)
@@ -240,6 +246,7 @@ function toConfig(env: Environment, arch: string): Config {
     data: env.IMS_DATA,
     secretFile: env.IMS_SECRET_FILE ?? `${env.IMS_DATA}/secret`,
     agentUrl: env.IMS_AGENT_URL,
+    agentListener: agentListener(env),
     auth: authConfig(env),
     logLevel: env.IMS_LOG_LEVEL,
     ...readStorage(env),
@@ -257,6 +264,11 @@ function toConfig(env: Environment, arch: string): Config {
       jobs: jobSettings(env, arch),
     },
   };
+}
+
+function agentListener({ IMS_AGENT_HOST, IMS_AGENT_PORT }: Environment): Config["agentListener"] {
+  if (IMS_AGENT_HOST === undefined || IMS_AGENT_PORT === undefined) return undefined;
+  return { host: IMS_AGENT_HOST, port: IMS_AGENT_PORT };
 }
 
 function packLevel(env: Environment): { level?: number } {

@@ -211,3 +211,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
   signedPut,
   signedPutPart,
 ];
+
+/** What agents may call, with the token of their job, and the signed URLs that they are given. */
+export const AGENT_ENDPOINTS: readonly Endpoint[] = ENDPOINTS.filter(
+  ({ role, tag }) => role === "agent" || tag === "signed",
+);

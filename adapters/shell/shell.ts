@@ -138,9 +138,27 @@ async function closeParts(order: OpenShellOrder, parts: Parts): Promise<void> {
   if (sshd !== undefined) await removeMarkers(order);
 }
 
-async function openParts(run: RunCommand, order: OpenShellOrder, parts: Parts): Promise<Sshd> {
+/** Where shells listen, whatever is asked for. */
+export interface ShellConfig {
+  /** On all addresses: of an agent that has an address of its own, as in a container. */
+  readonly port?: number | undefined;
+}
+
+type Listening = Pick<OpenShellOrder, "ports"> & { readonly host?: string };
+
+function listening({ host, ports }: OpenShellOrder, { port }: ShellConfig): Listening {
+  if (port !== undefined) return { ports: { first: port, last: port } };
+  return { host, ...(ports === undefined ? {} : { ports }) };
+}
+
+async function openParts(
+  run: RunCommand,
+  order: OpenShellOrder,
+  { host, ports }: Listening,
+  parts: Parts,
+): Promise<Sshd> {
   const { mounter } = parts;
-  const { scratchFolder, host, ports, jail, environment, signal } = order;
+  const { scratchFolder, jail, environment, signal } = order;
   await mkdir(scratchFolder, { recursive: true, mode: 0o700 });
   const imageRoot = join(order.folder, "image-root");
   await mkdir(imageRoot, { recursive: true, mode: 0o755 });
@@ -155,7 +173,13 @@ async function openParts(run: RunCommand, order: OpenShellOrder, parts: Parts): 
   parts.root = await prepareRoot(mounter, imageRoot, order.dkms);
   await mountImage(mounter, order.folder);
   await mountAccounts(mounter, account, scratchFolder);
-  const config = { host, hostKey, authorizedKeys, environment, ...(jail ? { jail: IMAGE_ROOT } : {}) };
+  const config = {
+    ...(host === undefined ? {} : { host }),
+    hostKey,
+    authorizedKeys,
+    environment,
+    ...(jail ? { jail: IMAGE_ROOT } : {}),
+  };
   const onLine = (line: string): void => order.onLine(`sshd: ${line}`);
   parts.sshd = await startSshd(
     run,
@@ -172,14 +196,16 @@ async function openParts(run: RunCommand, order: OpenShellOrder, parts: Parts): 
 }
 
 /** Opens shells on image roots: OpenSSH's sshd in namespaces of its own, for one job each. */
-export function createShell(run: RunCommand): ShellTool {
+export function createShell(run: RunCommand, config: ShellConfig = {}): ShellTool {
   const open = async (order: OpenShellOrder): Promise<OpenShell> => {
     const parts: Parts = { mounter: createMounter(run) };
     try {
-      const sshd = await openParts(run, order, parts);
+      const where = listening(order, config);
+      const sshd = await openParts(run, order, where, parts);
       const used = createUseMeter(TERMINALS);
       return {
         port: sshd.port,
+        ...(where.host === undefined ? {} : { host: where.host }),
         ended: sshd.ended,
         said: () => findMarker(order),
         used,

@@ -1,5 +1,6 @@
 export interface SshdConfig {
-  readonly host: string;
+  /** Absent: all addresses. */
+  readonly host?: string;
   readonly port: number;
   readonly hostKey: string;
   readonly authorizedKeys: string;
@@ -12,12 +13,16 @@ function quoted(path: string): string {
   return `"${path.replaceAll(/["\\]/gu, (sign) => `\\${sign}`)}"`;
 }
 
+function bracketed(host: string): string {
+  return host.includes(":") ? `[${host.replaceAll(/[[\]]/gu, "")}]` : host;
+}
+
 /** The whole of an sshd's configuration: nothing of /etc/ssh has a say. */
 export function sshdConfig(config: SshdConfig): string {
   const { host, port, hostKey, authorizedKeys, jail, environment } = config;
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const lines = [
-    `ListenAddress ${host.includes(":") ? `[${host.replaceAll(/[[\]]/gu, "")}]` : host}:${port}`,
+    host === undefined ? `Port ${port}` : `ListenAddress ${bracketed(host)}:${port}`,
     `HostKey ${quoted(hostKey)}`,
     // of %h and its like, which a path could hold by chance
     `AuthorizedKeysFile ${quoted(authorizedKeys.replaceAll("%", "%%"))}`,

@@ -12,6 +12,8 @@ import { sshdConfig, type SshdConfig } from "./sshd-config.ts";
 const EMPTY_FOLDER = "/run/sshd";
 const GREETING_LIMIT_MS = 30_000;
 const PAUSE_MS = 50;
+const LOOPBACK = "127.0.0.1";
+const EVERYWHERE = "0.0.0.0";
 const MOST_TRIES = 50;
 const KEPT_LINES = 20;
 /** Of looking whether it greets, and of a machine's list of logins, which it cannot write in a jail. */
@@ -102,21 +104,22 @@ async function attempt(run: RunCommand, order: SshdOrder, program: string, port:
   await writeFile(configFile, sshdConfig({ ...order.config, port }), { mode: 0o600 });
   const sshd = begin(run, order, argumentsOf(program, order.proc, configFile));
   const deadline = performance.now() + GREETING_LIMIT_MS;
+  const host = order.config.host ?? LOOPBACK;
   while (!sshd.hasEnded() && performance.now() < deadline) {
     // Another server may greet at a port that this one could not take.
-    if (sshd.listens() && (await greets(order.config.host, port)) && !sshd.hasEnded()) return sshd;
+    if (sshd.listens() && (await greets(host, port)) && !sshd.hasEnded()) return sshd;
     await delay(PAUSE_MS);
   }
   await sshd.stop();
   if (sshd.lines.some((line) => line.includes("Address already in use"))) return undefined;
   const last = sshd.lines.at(-1) ?? (await sshd.ended);
-  throw new DomainError("unavailable", `sshd did not greet at ${order.config.host}:${port}: ${last}`);
+  throw new DomainError("unavailable", `sshd did not greet at ${host}:${port}: ${last}`);
 }
 
 /** Ports to try: some free ones, or those of the range, from any of them on. */
 async function* candidates({ config, ports }: SshdOrder): AsyncGenerator<number> {
   if (ports === undefined) {
-    for (let tries = 0; tries < MOST_TRIES; tries += 1) yield await freePort(config.host);
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) yield await freePort(config.host ?? EVERYWHERE);
     return;
   }
   const count = ports.last - ports.first + 1;
@@ -134,5 +137,8 @@ export async function startSshd(run: RunCommand, order: SshdOrder, signal: Abort
     const sshd = await attempt(run, order, program, port);
     if (sshd !== undefined) return { port, ended: sshd.ended, stop: () => sshd.stop() };
   }
-  throw new DomainError("unavailable", `No port that sshd may take is free on ${order.config.host}.`);
+  throw new DomainError(
+    "unavailable",
+    `No port that sshd may take is free on ${order.config.host ?? "this machine"}.`,
+  );
 }

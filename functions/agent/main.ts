@@ -1,3 +1,4 @@
+import { createReadStream } from "node:fs";
 import { mkdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { addAbortSignal } from "node:stream";
@@ -14,6 +15,7 @@ import { createSpool } from "../../adapters/process/spool.ts";
 import { removeWorkFolder } from "../../adapters/process/work-folder.ts";
 import type { Step } from "../../core/jobs/plan.ts";
 import { AgentEnding } from "./ending.ts";
+import { createLastWords } from "./last-words.ts";
 import { createLogShipper } from "./log-shipper.ts";
 import { createLogText } from "./log-text.ts";
 import { runPlan } from "./run.ts";
@@ -29,12 +31,15 @@ const HELP = `The agent: carries out one job of the Image Management Service. Th
 
   node functions/agent/main.ts < token.json
 
-Standard input: one line, {"token": "..."}.
+Standard input, or the file that IMS_TOKEN_FILE names: one line, {"token": "..."}.
 
 Environment:
   IMS_JOB_ID          id of the job
   IMS_SERVICE_URL     where the service is
   IMS_WORK_FOLDER     folder to work in, ends in the job's id; removed in the end
+  IMS_TOKEN_FILE      file of the token, when it does not come on standard input
+  IMS_SHELL_PORT      port at which shells listen, on all addresses; else where the job's plan says
+  IMS_TERMINATION_LOG file that takes the last words, if it is there, such as a container's /dev/termination-log
   IMS_AGENT_PATIENCE  seconds without any answer after which the agent gives up (900)
   IMS_KEEP_WORK       1: leave the work folder as it is
   IMS_KIWI, IMS_PACKER, IMS_PYTHON, IMS_MKSQUASHFS, IMS_UNSQUASHFS  programs to use instead of those of the PATH
@@ -48,9 +53,7 @@ const TOKEN_MILLISECONDS = 60_000;
 const LOG_BYTES = 256 * 1024 * 1024;
 const SIGNALS = { SIGTERM: 143, SIGINT: 130, SIGHUP: 129 } as const;
 
-function complain(text: string): void {
-  process.stderr.write(`${text}\n`);
-}
+const lastWords = createLastWords((line) => process.stderr.write(line));
 
 function endOnSignals(end: (ending: AgentEnding) => void): void {
   for (const [name, exitCode] of Object.entries(SIGNALS)) {
@@ -80,13 +83,14 @@ async function work(settings: AgentSettings, { token, abort, confined }: Surroun
   const spool = createSpool(join(workFolder, "agent.log"));
   const onBroken = (error: unknown): void => {
     if (!signal.aborted && !(error instanceof AgentEnding))
-      complain(`The log is cut off: ${clean(String(error))}`);
+      lastWords.complain(`The log is cut off: ${clean(String(error))}`);
   };
   const log = createLogShipper({ spool, service, clean: line, maxBytes: LOG_BYTES, onBroken });
   for (const lack of confined.lacks) log.note(`This job runs without ${lack}.`);
   const run = createRunCommand({ env: childEnvironment(settings), onLine: log.line, expendable: true });
   const { limits, memory } = confined;
-  const tools = createAgentTools(run, { ...programs, memoryBytes: limits?.memoryBytes });
+  const { shellPort } = settings;
+  const tools = createAgentTools(run, { ...programs, memoryBytes: limits?.memoryBytes, shellPort });
   const carryOut = async (context: StepContext, step: Step): Promise<void> => {
     if (step.do === "build-with-kiwi") await separateFromMachine(context);
     await carryOutStep(context, step);
@@ -104,7 +108,7 @@ async function work(settings: AgentSettings, { token, abort, confined }: Surroun
     tools,
     carryOut,
     signal,
-    complain,
+    complain: lastWords.complain,
   });
 }
 
@@ -138,7 +142,7 @@ async function settle(settings: AgentSettings, token: string): Promise<number> {
     return 0;
   } catch (error) {
     if (!(error instanceof AgentEnding)) throw error;
-    complain(error.message);
+    lastWords.complain(error.message);
     return error.exitCode;
   } finally {
     abort.abort(new AgentEnding("The agent is done.", 0));
@@ -164,13 +168,24 @@ async function main(): Promise<number> {
   // Its own output goes to a file: on a full disk that must not end the agent before it has said why the job failed.
   for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined);
   const settings = readSettings(process.env);
-  const token = await readToken(addAbortSignal(AbortSignal.timeout(TOKEN_MILLISECONDS), process.stdin));
-  await mkdir(settings.workFolder, { recursive: true, mode: 0o700 });
-  return await settle({ ...settings, workFolder: await realpath(settings.workFolder) }, token);
+  try {
+    const token = await tokenOf(settings);
+    await mkdir(settings.workFolder, { recursive: true, mode: 0o700 });
+    return await settle({ ...settings, workFolder: await realpath(settings.workFolder) }, token);
+  } catch (error) {
+    return exitCodeOf(error);
+  } finally {
+    if (settings.terminationLog !== undefined) await lastWords.leave(settings.terminationLog);
+  }
+}
+
+function tokenOf({ tokenFile }: AgentSettings): Promise<string> {
+  const source = tokenFile === undefined ? process.stdin : createReadStream(tokenFile);
+  return readToken(addAbortSignal(AbortSignal.timeout(TOKEN_MILLISECONDS), source), tokenFile);
 }
 
 function exitCodeOf(error: unknown): number {
-  complain(error instanceof SettingsError ? error.message : inspect(error));
+  lastWords.complain(error instanceof SettingsError ? error.message : inspect(error));
   return error instanceof SettingsError ? 2 : 1;
 }
 

@@ -19,6 +19,16 @@ const Environment = v.pipe(
       v.pipe(v.string(), v.regex(/^\d{1,6}$/u, "is not a whole number of seconds"), v.transform(Number)),
       "900",
     ),
+    IMS_TOKEN_FILE: v.optional(v.pipe(v.string(), v.check(isAbsolute, "is not an absolute path"))),
+    IMS_SHELL_PORT: v.optional(
+      v.pipe(
+        v.string(),
+        v.regex(/^[1-9]\d{0,4}$/u, "is not a port"),
+        v.transform(Number),
+        v.maxValue(65_535, "is not a port"),
+      ),
+    ),
+    IMS_TERMINATION_LOG: v.optional(v.pipe(v.string(), v.check(isAbsolute, "is not an absolute path"))),
     IMS_KEEP_WORK: v.optional(v.picklist(["0", "1"], "is neither 0 nor 1"), "0"),
     IMS_KIWI: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
     IMS_PACKER: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
@@ -42,6 +52,12 @@ export interface AgentSettings {
   /** Seconds. */
   readonly patience: number;
   readonly keepWork: boolean;
+  /** File of the token; absent: it comes on standard input. */
+  readonly tokenFile?: string;
+  /** At which shells listen, on all addresses. */
+  readonly shellPort?: number;
+  /** Takes the agent's last words when it ends without success; made by whoever wants to read them. */
+  readonly terminationLog?: string;
   /** Programs that are not to be found by their usual names. */
   readonly programs: {
     readonly kiwi?: string;
@@ -72,6 +88,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     workFolder: env.IMS_WORK_FOLDER,
     patience: env.IMS_AGENT_PATIENCE,
     keepWork: env.IMS_KEEP_WORK === "1",
+    ...containerSettings(env),
     programs: {
       ...(env.IMS_KIWI === undefined ? {} : { kiwi: env.IMS_KIWI }),
       ...(env.IMS_PACKER === undefined ? {} : { packer: env.IMS_PACKER }),
@@ -83,6 +100,16 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   };
 }
 
+type InContainer = Pick<AgentSettings, "tokenFile" | "shellPort" | "terminationLog">;
+
+function containerSettings(env: v.InferOutput<typeof Environment>): InContainer {
+  return {
+    ...(env.IMS_TOKEN_FILE === undefined ? {} : { tokenFile: env.IMS_TOKEN_FILE }),
+    ...(env.IMS_SHELL_PORT === undefined ? {} : { shellPort: env.IMS_SHELL_PORT }),
+    ...(env.IMS_TERMINATION_LOG === undefined ? {} : { terminationLog: env.IMS_TERMINATION_LOG }),
+  };
+}
+
 /** A bearer token, as it can stand in a header. */
 const TokenLine = v.pipe(
   v.string(),
@@ -91,11 +118,25 @@ const TokenLine = v.pipe(
 );
 
 /**
- * The token: one line of JSON, `{"token": "..."}`. Argument list and environment can be read by others, and a disk
- * outlives the job.
+ * The token: one line of JSON, `{"token": "..."}`, from standard input, since argument list and environment can be read
+ * by others, and a disk outlives the job; or from a file that whoever runs containers keeps in memory, or removes.
  * @throws SettingsError when there is none. The message never tells what was read.
  */
-export async function readToken(input: AsyncIterable<Uint8Array>): Promise<string> {
+export async function readToken(
+  input: AsyncIterable<Uint8Array>,
+  source = "its standard input",
+): Promise<string> {
+  const line = await firstLine(input).catch((cause: unknown) => {
+    throw new SettingsError(`The agent cannot start: ${source} cannot be read (${String(cause)}).`, {
+      cause,
+    });
+  });
+  const result = v.safeParse(TokenLine, line);
+  if (result.success) return result.output.token;
+  throw new SettingsError(`The agent cannot start: ${source} brought no {"token": "..."}.`);
+}
+
+async function firstLine(input: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of input) {
@@ -103,8 +144,6 @@ export async function readToken(input: AsyncIterable<Uint8Array>): Promise<strin
     size += chunk.length;
     if (chunk.includes(10) || size > LONGEST_INPUT) break;
   }
-  const [line] = Buffer.concat(chunks).toString("utf8").split("\n");
-  const result = v.safeParse(TokenLine, line);
-  if (result.success) return result.output.token;
-  throw new SettingsError('The agent cannot start: its standard input brought no {"token": "..."}.');
+  const [line = ""] = Buffer.concat(chunks).toString("utf8").split("\n");
+  return line;
 }

@@ -1,14 +1,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, readdir } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { listProcesses } from "../../adapters/process/process-table.ts";
+import { planOf } from "../support/agent-bench.ts";
 import { createAgentProcess } from "../support/agent-process.ts";
 import type { AgentProcess } from "../support/agent-process.ts";
 import { NOTHING, until } from "../support/local-runner.ts";
-import { TOKEN } from "../support/stub-service.ts";
+import { scratchFolder } from "../support/archives.ts";
+import { startStubService, TOKEN } from "../support/stub-service.ts";
 
 const MAIN = join(import.meta.dirname, "../../functions/agent/main.ts");
 
@@ -131,6 +134,51 @@ describe("the agent's program", () => {
     const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
     return { code: child.exitCode, out, err };
   };
+
+  const inContainer = async (token: string) => {
+    const folder = await scratchFolder();
+    const service = await startStubService(planOf([]));
+    onTestFinished(() => service.stop());
+    const terminationLog = join(folder, "termination-log");
+    await writeFile(terminationLog, "of somebody else ".repeat(100));
+    await writeFile(join(folder, "token"), token, { mode: 0o400 });
+    const jobId = randomUUID();
+    const env = {
+      IMS_JOB_ID: jobId,
+      IMS_SERVICE_URL: service.url,
+      IMS_WORK_FOLDER: join(folder, jobId),
+      IMS_TOKEN_FILE: join(folder, "token"),
+      IMS_TERMINATION_LOG: terminationLog,
+    };
+    return { service, env, lastWords: () => readFile(terminationLog, "utf8") };
+  };
+
+  it("takes its token from a file, and leaves its last words in another one, as containers have them", async () => {
+    const { service, env, lastWords } = await inContainer(`{"token":"${TOKEN}"}`);
+    // the plan is that of another job
+    const { code, err } = await start([], env);
+    expect([code, service.failed()?.code]).toEqual([0, "internal"]);
+    expect(err).toMatch(/^internal: /u);
+    expect(await lastWords()).toBe(err.trimEnd());
+  });
+
+  it("leaves the reason for its end in place of a job that nobody told it of", async () => {
+    const { service, env, lastWords } = await inContainer("nonsense");
+    const { code } = await start([], env);
+    expect([code, service.asked]).toEqual([2, []]);
+    expect(await lastWords()).toBe(
+      `The agent cannot start: ${env.IMS_TOKEN_FILE} brought no {"token": "..."}.`,
+    );
+    await start([], { ...env, IMS_TOKEN_FILE: "/nowhere/token" });
+    expect(await lastWords()).toContain("/nowhere/token cannot be read");
+  });
+
+  it("does without a place for last words", async () => {
+    const { env } = await inContainer("nonsense");
+    const { code, err } = await start([], { ...env, IMS_TERMINATION_LOG: "/nowhere/log" });
+    expect(code).toBe(2);
+    expect(err).toContain("The last words could not be left in /nowhere/log");
+  });
 
   it("explains itself", async () => {
     const { code, out } = await start(["--help"], {});

@@ -37,6 +37,29 @@ describe("the agent's settings", () => {
     });
   });
 
+  it("say where the token is, where shells listen and who reads the last words, in a container", () => {
+    expect(
+      readSettings({
+        ...minimal,
+        IMS_TOKEN_FILE: "/run/ims/token",
+        IMS_SHELL_PORT: "22",
+        IMS_TERMINATION_LOG: "/dev/termination-log",
+      }),
+    ).toMatchObject({
+      tokenFile: "/run/ims/token",
+      shellPort: 22,
+      terminationLog: "/dev/termination-log",
+    });
+    expect(() =>
+      readSettings({
+        ...minimal,
+        IMS_TOKEN_FILE: "token",
+        IMS_SHELL_PORT: "65536",
+        IMS_TERMINATION_LOG: "l",
+      }),
+    ).toThrow(/IMS_TOKEN_FILE is not an absolute path; IMS_SHELL_PORT is not a port; IMS_TERMINATION_LOG/u);
+  });
+
   it("name everything that is wrong at once", () => {
     expect(() =>
       readSettings({ IMS_JOB_ID: "../x", IMS_SERVICE_URL: "ftp://x", IMS_AGENT_PATIENCE: "-1" }),

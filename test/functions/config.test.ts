@@ -39,6 +39,19 @@ describe("the configuration", () => {
       expect(() => shell({ IMS_SHELL_PORTS })).toThrow(/IMS_SHELL_PORTS is no range of ports/u);
   });
 
+  it("has a listener for agents alone where it is told the address and the port, whatever asks who people are", () => {
+    expect(readConfig({}, "x64").agentListener).toBeUndefined();
+    const told = { IMS_AGENT_HOST: "0.0.0.0", IMS_AGENT_PORT: "9101" };
+    expect(readConfig(told, "x64")).toMatchObject({
+      auth: { kind: "none" },
+      agentListener: { host: "0.0.0.0", port: 9101 },
+    });
+    for (const [name, value] of Object.entries(told))
+      expect(() => readConfig({ [name]: value }, "x64")).toThrow(
+        /IMS_AGENT_HOST and IMS_AGENT_PORT are needed together/u,
+      );
+  });
+
   it("names everything that is wrong at once", () => {
     const wrong = {
       IMS_PORT: "70000",

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DomainError } from "../../core/errors.ts";
 import { ENDPOINTS } from "../../functions/endpoints.ts";
-import { pathsOf } from "../../functions/http/endpoint.ts";
+import { pathsOf, PREFIXES } from "../../functions/http/endpoint.ts";
 import { createTestService, type TestService } from "../support/ims.ts";
 
 let service: TestService;
@@ -100,6 +100,25 @@ describe("every endpoint", () => {
       expect([options.status, options.headers.get("allow")]).toEqual([200, answer.headers.get("allow")]);
     },
   );
+});
+
+describe("the listener for agents", () => {
+  const forAgents = (path: string) => /^\/(?:agent|signed|signed-parts)\//u.test(path);
+
+  it.each(routes)("serves %s only to agents with a token, or by a signed URL", async (_, endpoint) => {
+    for (const prefix of PREFIXES)
+      for (const path of pathsOf(endpoint)) {
+        const method = endpoint.method.toUpperCase();
+        const answer = await service.forAgents.request(prefix + unknown(path), { method });
+        const signature = "expires=99999999999999&signature=forged";
+        const forged = await service.forAgents.request(`${prefix}${unknown(path)}?${signature}`, {
+          method,
+          headers: { authorization: "Bearer forged", "content-type": "application/json" },
+        });
+        const refused = endpoint.role === "agent" ? [401, 401] : [400, 403];
+        expect([answer.status, forged.status]).toEqual(forAgents(path) ? refused : [404, 404]);
+      }
+  });
 });
 
 const reads = routes.filter(([, { method, role }]) => method === "get" && role !== "agent");

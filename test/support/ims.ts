@@ -8,9 +8,9 @@ import { createIms } from "../../core/ims.ts";
 import type { Ports } from "../../core/ports/index.ts";
 import type { TelemetryEvent } from "../../core/ports/telemetry.ts";
 import type { Settings } from "../../core/settings.ts";
-import { ENDPOINTS } from "../../functions/endpoints.ts";
+import { AGENT_ENDPOINTS, ENDPOINTS } from "../../functions/endpoints.ts";
 import { type Authenticator, createOpenAuthenticator } from "../../functions/http/auth.ts";
-import { serve } from "../../functions/http/serve.ts";
+import { serve, type ServeOptions } from "../../functions/http/serve.ts";
 import { documented } from "./api-contract.ts";
 import type { Json } from "./json.ts";
 import { createScriptedRunner } from "./runner.ts";
@@ -53,7 +53,7 @@ export function createTestService(
   };
   const settings = { ...testSettings(jobs), ...more };
   const ims = createIms(heldToUses(ports), settings);
-  const served = serve(ENDPOINTS.map(watched), {
+  const serving: ServeOptions = {
     ims,
     services: {
       version: "1.2.3",
@@ -66,11 +66,13 @@ export function createTestService(
     telemetry: ports.telemetry,
     now: clock.now,
     newId: () => randomUUID(),
-  });
+  };
+  const served = serve(ENDPOINTS.map(watched), serving);
+  const forAgents = serve(AGENT_ENDPOINTS.map(watched), serving);
   const app: App = {
     request: (path: string, init?: RequestInit) => documented(path, init, served.request(path, init)),
   };
-  return { app, ims, ports, settings, runner, events, time, ...client(app) };
+  return { app, forAgents, ims, ports, settings, runner, events, time, ...client(app) };
 }
 
 /** Every answer is held to the description of the API. */

@@ -22,7 +22,7 @@ export interface StandInShell {
   readonly use: () => void;
 }
 
-export function standInShell(broken: Partial<ShellTool> = {}): StandInShell {
+export function standInShell(broken: Partial<ShellTool> = {}, everywhere = false): StandInShell {
   const orders: OpenShellOrder[] = [];
   const warnings: string[] = [];
   const { promise: ended, resolve: end } = Promise.withResolvers<string>();
@@ -46,7 +46,7 @@ export function standInShell(broken: Partial<ShellTool> = {}): StandInShell {
     keyTrouble: async () => undefined,
     open: async (order) => {
       orders.push(order);
-      return shell;
+      return everywhere ? shell : { ...shell, host: order.host };
     },
     ...broken,
   };

@@ -76,7 +76,12 @@ export async function openShellOn(context: StepContext, folder: string): Promise
   });
   state.shell = await orFail(opening, explained);
   const place = order.jail ? "in the image" : "beside the image, which is at /mnt/image/image-root";
-  log(`The shell answers ${place}: ssh -p ${state.shell.port} root@${order.host}`);
+  const { host, port } = state.shell;
+  log(
+    host === undefined
+      ? `The shell answers ${place}; the job's connection_info says where to reach it`
+      : `The shell answers ${place}: ssh -p ${port} root@${host}`,
+  );
   log(`Say that you are done with the file ${order.jail ? "/tmp" : "/mnt/image"}/complete, or failed`);
 }
 

@@ -74,6 +74,12 @@ describe("a shell", () => {
     expect(context.lines.join("\n")).toContain("ssh -p 2222 root@127.0.0.1");
   });
 
+  it("does not name an address that is known to others only", async () => {
+    const context = await opened(standInShell({}, true));
+    expect(context.lines.join("\n")).toContain("the job's connection_info says where to reach it");
+    expect(context.lines.join("\n")).not.toContain("127.0.0.1");
+  });
+
   it("fails the job when it does not come up", async () => {
     const open = async () => {
       throw new DomainError("unavailable", "sshd did not greet.");
