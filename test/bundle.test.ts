@@ -23,7 +23,7 @@ function digests(dist: string): Record<string, string> {
 
 describe("what is bundled", () => {
   let dist = "";
-  let bundled: Bundled = { programs: [] };
+  let bundled: Bundled = { programs: [], packages: [] };
   beforeAll(async () => {
     dist = await folder();
     bundled = await bundle(dist);
@@ -65,6 +65,20 @@ describe("what is bundled", () => {
     expect(text.startsWith(readFileSync(path.join(import.meta.dirname, "../LICENSE"), "utf8"))).toBe(true);
   });
 
+  it("brings the list of all that is in it", async () => {
+    const { specVersion, components } = JSON.parse(await readFile(path.join(dist, "sbom.cdx.json"), "utf8"));
+    expect(specVersion).toBe("1.5");
+    const packages = new Set(bundled.programs.flatMap(({ starts, later }) => [...starts, ...later]));
+    const names = components.map(({ name }: { name: string }) => name);
+    expect([...packages].filter((name) => !names.includes(name))).toEqual([]);
+    expect(components).toContainEqual(
+      expect.objectContaining({
+        name: "@hono/node-server",
+        purl: expect.stringMatching(/^pkg:npm\/%40hono\/node-server@\d/u),
+      }),
+    );
+  });
+
   it("is not put over what a folder holds already", async () => {
     await expect(bundle(dist)).rejects.toThrow("is not empty");
   });
@@ -77,6 +91,7 @@ describe("a budget", () => {
     wholeBytes: 5000,
     starts: ["valibot", "yaml"],
     later: ["ssh2"],
+    files: ["agent.mjs"],
   };
   const budget = { files: /^agent/u, startKiB: 1, wholeKiB: 4, starts: ["valibot"], never: /^ssh2$/u };
 

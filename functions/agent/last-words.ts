@@ -28,7 +28,8 @@ export function createLastWords(print: (line: string) => void): LastWords {
         await handle.truncate();
         await handle.write(Buffer.from(last).subarray(0, MOST_BYTES), 0, undefined, 0);
       } catch (error) {
-        print(`The last words could not be left in ${file}: ${String(error)}\n`);
+        if (!(error instanceof Error && "code" in error && error.code === "ENOENT"))
+          print(`The last words could not be left in ${file}: ${String(error)}\n`);
       }
     },
   };

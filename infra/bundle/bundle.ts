@@ -1,9 +1,12 @@
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Metafile } from "esbuild";
-import { collectLicences } from "./licences.ts";
+import packageJson from "../../package.json" with { type: "json" };
 import { contentOf, type Program } from "./content.ts";
+import { licencesText } from "./licences.ts";
+import { type BundledPackage, packagesOf } from "./packages.ts";
+import { sbomOf } from "./sbom.ts";
 import { TARGETS, type Target } from "./targets.ts";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -17,11 +20,14 @@ export const KEPT = "containers";
 export interface Bundled {
   /** In the order of the targets. */
   readonly programs: readonly Program[];
+  /** All of which something is in it, by name. */
+  readonly packages: readonly BundledPackage[];
 }
 
 /**
- * Bundles into this folder: `.mjs`, ES modules for Node 24 that need nothing beside them, source maps, and `LICENSES`,
- * the terms of all that is in them. The same sources give the same bytes, wherever they lie.
+ * Bundles into this folder: `.mjs`, ES modules for Node 24 that need nothing beside them, source maps, `LICENSES` with
+ * the terms of all that is in them, and `sbom.cdx.json`, which lists it. The same sources give the same bytes, wherever
+ * they lie.
  * @throws when the folder holds anything, or something bundled has no terms that are known to be fine
  */
 export async function bundle(folder: string, targets: readonly Target[] = TARGETS): Promise<Bundled> {
@@ -31,8 +37,12 @@ export async function bundle(folder: string, targets: readonly Target[] = TARGET
   const metafiles: Metafile[] = [];
   for (const target of targets) metafiles.push(await bundleTarget(folder, target));
   const inputs = metafiles.flatMap((metafile) => Object.keys(metafile.inputs));
-  await writeFile(path.join(folder, "LICENSES"), await collectLicences(root, inputs));
-  return { programs: metafiles.flatMap((metafile) => contentOf(metafile)) };
+  const packages = await packagesOf(root, inputs);
+  const own = await readFile(path.join(root, "LICENSE"), "utf8");
+  await writeFile(path.join(folder, "LICENSES"), licencesText(own, packages));
+  const { name, version } = packageJson;
+  await writeFile(path.join(folder, "sbom.cdx.json"), sbomOf({ name, version, packages }));
+  return { programs: metafiles.flatMap((metafile) => contentOf(metafile)), packages };
 }
 
 async function bundleTarget(folder: string, { folder: below, entries, alias }: Target): Promise<Metafile> {

@@ -1,5 +1,6 @@
 import path from "node:path";
 import type { Metafile } from "esbuild";
+import { packageNameOf } from "./packages.ts";
 
 /** A bundled program and what is in it. */
 export interface Program {
@@ -13,6 +14,8 @@ export interface Program {
   readonly starts: readonly string[];
   /** npm packages whose code is read only when it is needed. */
   readonly later: readonly string[];
+  /** All that it may read, below `dist`, itself first. */
+  readonly files: readonly string[];
 }
 
 type Outputs = Metafile["outputs"];
@@ -38,13 +41,16 @@ function programOf(file: string, outputs: Outputs): Program {
   const whole = reach(file, outputs, () => true);
   const starts = packagesOf(start, outputs);
   return {
-    file: path.posix.relative("dist", file),
+    file: belowDist(file),
     startBytes: sizeOf(start, outputs),
     wholeBytes: sizeOf(whole, outputs),
     starts,
     later: packagesOf(whole, outputs).filter((name) => !starts.includes(name)),
+    files: whole.map(belowDist),
   };
 }
+
+const belowDist = (file: string): string => path.posix.relative("dist", file);
 
 /** The file and all that it imports, one through the other. */
 function reach(file: string, outputs: Outputs, follow: (kind: string) => boolean): string[] {
@@ -65,13 +71,4 @@ function packagesOf(files: readonly string[], outputs: Outputs): string[] {
       .map(([input]) => packageNameOf(input)),
   );
   return [...new Set(inputs.filter((name) => name !== undefined))].sort();
-}
-
-/** Folder of the npm package that a source file belongs to, as `node_modules/@scope/name`; none for our own. */
-export function packageFolderOf(file: string): string | undefined {
-  return /^.*node_modules\/(?:@[^/]+\/)?[^/]+/u.exec(file)?.[0];
-}
-
-function packageNameOf(file: string): string | undefined {
-  return packageFolderOf(file)?.replace(/^.*node_modules\//u, "");
 }
