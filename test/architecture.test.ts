@@ -9,21 +9,26 @@ const sources = globSync("{core,functions,adapters,infra}/**/*.{ts,mjs}", { cwd:
 interface Import {
   readonly file: string;
   readonly target: string;
+  /** Whether it is gone once the types are. */
+  readonly ofTypes: boolean;
 }
 
 /** Every static import, re-export and literal dynamic import of our sources; relative ones resolved from the root. */
 const imports: Import[] = sources.flatMap((file) => {
   const text = readFileSync(path.join(root, file), "utf8");
-  const found = text.matchAll(/(?:\bfrom\s+|\bimport\s+|\bimport\(\s*|\bURL\(\s*)["']([^"']+)["']/gu);
-  return [...found].map(([, name = ""]) => ({
+  const found = text.matchAll(
+    /(\bimport type [^;"']*)?(?:\bfrom\s+|\bimport\s+|\bimport\(\s*|\bURL\(\s*)["']([^"']+)["']/gu,
+  );
+  return [...found].map(([, types, name = ""]) => ({
     file,
     target: name.startsWith(".") ? path.normalize(path.join(path.dirname(file), name)) : name,
+    ofTypes: types !== undefined,
   }));
 });
 
-const broken = (where: (file: string) => boolean, allowed: (target: string) => boolean) =>
+const broken = (where: (file: string) => boolean, allowed: (target: string, found: Import) => boolean) =>
   imports
-    .filter(({ file, target }) => where(file) && !allowed(target))
+    .filter((found) => where(found.file) && !allowed(found.target, found))
     .map(({ file, target }) => `${file} imports ${target}`);
 
 const COMPOSERS = /^functions\/(?:compose\.ts|compose\/.*|runtime\/.*|agent\/main\.ts|cli\/main\.ts)$/u;
@@ -63,9 +68,10 @@ describe("the architecture", () => {
     ).toEqual([]);
   });
 
-  it("lets only the composition roots import adapters", () => {
+  it("lets only the composition roots import adapters, and the configuration name the types of what it is for", () => {
     const elsewhere = (file: string) => file.startsWith("functions/") && !COMPOSERS.test(file);
-    expect(broken(elsewhere, (target) => !target.startsWith("adapters/"))).toEqual([]);
+    const named = ({ file, ofTypes }: Import) => ofTypes && file.startsWith("functions/config/");
+    expect(broken(elsewhere, (target, found) => !target.startsWith("adapters/") || named(found))).toEqual([]);
   });
 
   it("starts programs in one place", () => {

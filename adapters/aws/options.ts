@@ -8,11 +8,20 @@ export interface AwsConfig {
   /** Absent: AWS's own for the region. */
   readonly endpoint?: string;
   /** Absent: what the SDK finds (environment, shared files, the role of the container or machine). */
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly credentials?: {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    /** Of credentials that are good for a while. */
+    readonly sessionToken?: string;
+  };
   /** PEM file of authorities that are trusted beside those that Node brings. */
   readonly caFile?: string;
   /** Whether a bucket is part of the path, as most stores other than AWS's want it. */
   readonly forcePathStyle?: boolean;
+  /** How long a connection may take to be there; 5,000 without a word. */
+  readonly connectMilliseconds?: number;
+  /** How long a connection may be silent; absent: as long as who opens the client says. */
+  readonly idleMilliseconds?: number;
 }
 
 /** How patient a client is. */
@@ -38,8 +47,8 @@ export function awsClientOptions(config: AwsConfig, patience: AwsPatience) {
     retryMode: "standard" as const,
     maxAttempts: patience.maxAttempts,
     requestHandler: {
-      connectionTimeout: CONNECTION_MILLISECONDS,
-      socketTimeout: patience.idleMilliseconds,
+      connectionTimeout: config.connectMilliseconds ?? CONNECTION_MILLISECONDS,
+      socketTimeout: config.idleMilliseconds ?? patience.idleMilliseconds,
       // The SDK's warning about busy sockets goes to the console, past the log.
       socketAcquisitionWarningTimeout: 2 ** 31 - 1,
       httpAgent: agent,

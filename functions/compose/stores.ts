@@ -1,4 +1,5 @@
 import path from "node:path";
+import type { AwsConfig } from "../../adapters/aws/options.ts";
 import { createFileArtifacts } from "../../adapters/artifacts/files/artifacts.ts";
 import { createFileUploads } from "../../adapters/artifacts/files/parted/uploads.ts";
 import { sweepFileArtifacts } from "../../adapters/artifacts/files/sweep.ts";
@@ -15,7 +16,6 @@ import type { SignedUrlVerifier } from "../../core/ports/signed-urls.ts";
 import type { Signer } from "../../core/ports/signer.ts";
 import type { PartReceiver, UploadSessions } from "../../core/ports/upload-sessions.ts";
 import type { Config } from "../config.ts";
-import type { AwsConfig } from "../config/storage.ts";
 
 /** Objects, and what goes with where they are. */
 export interface ArtifactStore {

@@ -1,17 +1,6 @@
 import * as v from "valibot";
-import { bucket, text, url, words } from "./values.ts";
-
-/** Where DynamoDB or S3 is and who asks. */
-export interface AwsConfig {
-  readonly region: string;
-  /** Absent: AWS's own for the region. */
-  readonly endpoint?: string;
-  /** Absent: what the SDK finds (environment, shared files, the role of the container or machine). */
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
-  /** PEM file of authorities that are trusted beside those that Node brings. */
-  readonly caFile?: string;
-  readonly forcePathStyle?: boolean;
-}
+import type { AwsConfig } from "../../adapters/aws/options.ts";
+import { bucket, text, url, wholeNumber, words } from "./values.ts";
 
 /** Where records, objects and logs are kept; each chosen by itself. */
 export interface StorageConfig {
@@ -30,6 +19,7 @@ const FALSE = /^(?:false|off|no|f|0)$/iu;
 const TRUE = /^(?:true|on|yes|t|1)$/iu;
 /** Stores other than AWS's have one region and do not care for its name, but a signature needs one. */
 const REGION_ELSEWHERE = "us-east-1";
+const LONGEST_TIMEOUT_SECONDS = 3600;
 
 /** Others set these for all programs of a user; the SDK takes an empty one for none. */
 const ambient = v.optional(
@@ -59,6 +49,8 @@ export const STORAGE_VARIABLES = {
   S3_ACCESS_KEY: v.optional(text),
   S3_SECRET_KEY: v.optional(text),
   S3_SSL_VALIDATE: v.optional(text),
+  S3_CONNECT_TIMEOUT: v.optional(wholeNumber(1, LONGEST_TIMEOUT_SECONDS)),
+  S3_READ_TIMEOUT: v.optional(wholeNumber(1, LONGEST_TIMEOUT_SECONDS)),
   S3_LOGS_BUCKET: v.optional(bucket, "ims-logs"),
   AWS_ENDPOINT_URL: endpoint,
   AWS_ENDPOINT_URL_DYNAMODB: endpoint,
@@ -66,6 +58,10 @@ export const STORAGE_VARIABLES = {
   AWS_REGION: ambient,
   AWS_DEFAULT_REGION: ambient,
   AWS_CA_BUNDLE: ambient,
+  AWS_PROFILE: ambient,
+  AWS_ACCESS_KEY_ID: ambient,
+  AWS_SECRET_ACCESS_KEY: ambient,
+  AWS_SESSION_TOKEN: ambient,
 };
 const Variables = v.object(STORAGE_VARIABLES);
 type Variables = v.InferOutput<typeof Variables>;
@@ -90,10 +86,10 @@ export function readStorage(env: Variables): StorageConfig {
   };
 }
 
-const s3Endpoint = (env: Given) => env.S3_ENDPOINT ?? env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL;
-const dynamodbEndpoint = (env: Given) =>
+const s3Endpoint = (env: Places) => env.S3_ENDPOINT ?? env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL;
+const dynamodbEndpoint = (env: Places) =>
   env.DYNAMODB_ENDPOINT ?? env.AWS_ENDPOINT_URL_DYNAMODB ?? env.AWS_ENDPOINT_URL;
-const usesS3 = (env: Given) => env.IMS_ARTIFACTS === "s3" || env.IMS_JOB_LOGS === "s3";
+const usesS3 = (env: Places) => env.IMS_ARTIFACTS === "s3" || env.IMS_JOB_LOGS === "s3";
 
 /** Of the storages that are used and not local. */
 function remoteEndpoints(env: Variables): (string | undefined)[] {
@@ -105,20 +101,33 @@ function remoteEndpoints(env: Variables): (string | undefined)[] {
 
 function s3Config(env: Variables): AwsConfig {
   const { S3_ACCESS_KEY: accessKeyId, S3_SECRET_KEY: secretAccessKey } = env;
-  const validate = env.S3_SSL_VALIDATE;
+  const { S3_SSL_VALIDATE: validate, S3_CONNECT_TIMEOUT: connect, S3_READ_TIMEOUT: read } = env;
   const caFile =
     validate === undefined || TRUE.test(validate) || FALSE.test(validate) ? env.AWS_CA_BUNDLE : validate;
   return {
     ...place(s3Endpoint(env), env.S3_REGION ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION, caFile),
     ...(accessKeyId === undefined || secretAccessKey === undefined
-      ? {}
+      ? ambientCredentials(env)
       : { credentials: { accessKeyId, secretAccessKey } }),
     forcePathStyle: s3Endpoint(env) !== undefined,
+    ...(connect === undefined ? {} : { connectMilliseconds: connect * 1000 }),
+    ...(read === undefined ? {} : { idleMilliseconds: read * 1000 }),
   };
 }
 
 function dynamodbConfig(env: Variables): AwsConfig {
-  return place(dynamodbEndpoint(env), env.AWS_REGION ?? env.AWS_DEFAULT_REGION, env.AWS_CA_BUNDLE);
+  const region = env.AWS_REGION ?? env.AWS_DEFAULT_REGION;
+  return { ...place(dynamodbEndpoint(env), region, env.AWS_CA_BUNDLE), ...ambientCredentials(env) };
+}
+
+/** What the SDK would find in this environment; it looks in that of the process alone. A profile comes first there. */
+function ambientCredentials(env: Variables): Pick<AwsConfig, "credentials"> {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;
+  const { AWS_PROFILE: profile, AWS_SESSION_TOKEN: sessionToken } = env;
+  if (profile !== undefined || accessKeyId === undefined || secretAccessKey === undefined) return {};
+  return {
+    credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) },
+  };
 }
 
 function place(
@@ -135,6 +144,16 @@ function place(
 
 /** Variables as they came, right or wrong. */
 type Given = Readonly<Partial<Record<keyof typeof STORAGE_VARIABLES, string | undefined>>>;
+type Places = Pick<
+  Given,
+  | "IMS_ARTIFACTS"
+  | "IMS_JOB_LOGS"
+  | "S3_ENDPOINT"
+  | "DYNAMODB_ENDPOINT"
+  | "AWS_ENDPOINT_URL"
+  | "AWS_ENDPOINT_URL_S3"
+  | "AWS_ENDPOINT_URL_DYNAMODB"
+>;
 
 /** What no single variable can show, whatever else is wrong. Names no value: some are secret. */
 export function storageContradictions(given: Given): string[] {

@@ -192,6 +192,8 @@ describe("the configuration", () => {
         caFile: "/etc/ssl/site.pem",
         credentials: { accessKeyId: "who", secretAccessKey: "secret" },
         forcePathStyle: true,
+        connectMilliseconds: 3000,
+        idleMilliseconds: 120_000,
       };
       const variables = {
         IMS_ARTIFACTS: "s3",
@@ -201,6 +203,8 @@ describe("the configuration", () => {
         S3_SSL_VALIDATE: "/etc/ssl/site.pem",
         S3_LOGS_BUCKET: "logs",
         S3_URL_EXPIRATION: "60",
+        S3_CONNECT_TIMEOUT: "3",
+        S3_READ_TIMEOUT: "120",
       };
       expect(storage(variables)).toEqual({
         records: { kind: "sqlite" },
@@ -215,6 +219,29 @@ describe("the configuration", () => {
       expect(readConfig(variables, "x64").settings.jobs.partsFromBytes).toBe(128 * 1024 ** 2);
       expect(readConfig({}, "x64").settings.jobs.partsFromBytes).toBe(5 * 1024 ** 3);
       expect(readConfig({ IMS_UPLOAD_PARTS_FROM: "7" }, "x64").settings.jobs.partsFromBytes).toBe(7);
+    });
+
+    it("takes the AWS credentials of the environment that it is given, unless S3 has its own or there is a profile", () => {
+      const asked = { accessKeyId: "who", secretAccessKey: "secret", sessionToken: "for a while" };
+      const variables = {
+        IMS_RECORDS: "dynamodb",
+        IMS_ARTIFACTS: "s3",
+        AWS_REGION: "eu-central-1",
+        AWS_ACCESS_KEY_ID: "who",
+        AWS_SECRET_ACCESS_KEY: "secret",
+        AWS_SESSION_TOKEN: "for a while",
+      };
+      expect(storage(variables)).toMatchObject({
+        records: { aws: { credentials: asked } },
+        artifacts: { aws: { credentials: asked } },
+      });
+      expect(storage({ ...variables, S3_ACCESS_KEY: "me", S3_SECRET_KEY: "mine" })).toMatchObject({
+        records: { aws: { credentials: asked } },
+        artifacts: { aws: { credentials: { accessKeyId: "me", secretAccessKey: "mine" } } },
+      });
+      const { records } = storage({ ...variables, AWS_PROFILE: "other" });
+      expect(records).toHaveProperty("aws");
+      expect(records).not.toHaveProperty("aws.credentials");
     });
 
     it("takes one endpoint for both, unless one has its own", () => {

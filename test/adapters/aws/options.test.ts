@@ -25,6 +25,18 @@ it("trusts the authorities of a file beside those that Node brings", async () =>
   ]);
 });
 
+it("waits as long as the configuration says, and else as the client wants", () => {
+  const told = { region: "r", connectMilliseconds: 3000, idleMilliseconds: 120_000 };
+  expect(awsClientOptions(told, patience).requestHandler).toMatchObject({
+    connectionTimeout: 3000,
+    socketTimeout: 120_000,
+  });
+  expect(awsClientOptions({ region: "r" }, patience).requestHandler).toMatchObject({
+    connectionTimeout: 5000,
+    socketTimeout: 1000,
+  });
+});
+
 it("refuses a file of authorities that is not there", () => {
   expect(() => awsClientOptions({ region: "r", caFile: "/none/ca.pem" }, patience)).toThrow(
     expect.objectContaining({ code: "invalid" }),
