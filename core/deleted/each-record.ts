@@ -1,23 +1,25 @@
 import { listStored } from "../collection.ts";
 import type { CorePorts } from "../core-ports.ts";
 import { DomainError, type FieldErrors, isDomainError } from "../errors.ts";
-import type { RecordKind } from "../records.ts";
+import type { RecordKind, RecordValue } from "../records.ts";
 
 type EachPorts = Pick<CorePorts, "records" | "telemetry" | "journals">;
 
 /**
- * Applies an operation to every record of a kind, one after the other; all of them together wait for their objects no
- * longer than one would (`patience`). Goes on past one that fails; a record that is gone meanwhile is as wanted.
+ * Applies an operation to every record of a kind (or those that `chosen` accepts), one after the other; all of them
+ * together wait for their objects no longer than one would (`patience`). Goes on past one that fails; a record that is gone meanwhile is as wanted.
  * @throws the first failure, with the messages of all by record id in `fields`.
  */
-export async function forEachRecord(
+export async function forEachRecord<K extends RecordKind>(
   ports: EachPorts,
-  kind: RecordKind,
+  kind: K,
   apply: (id: string, patience: number) => Promise<void>,
+  chosen: (value: RecordValue<K>) => boolean = () => true,
 ): Promise<void> {
   const patience = ports.journals.patience();
   const failures: { readonly id: string; readonly error: unknown }[] = [];
-  for (const { id } of await listStored(ports.records, kind))
+  const records = await listStored(ports.records, kind);
+  for (const { id } of records.filter(({ value }) => chosen(value)))
     await apply(id, patience).catch((error: unknown) => {
       if (!isDomainError(error, "not-found")) failures.push({ id, error });
     });

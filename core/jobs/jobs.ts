@@ -1,4 +1,4 @@
-import { getStored, listStored, listValues } from "../collection.ts";
+import { getStored, listValues } from "../collection.ts";
 import { forEachRecord } from "../deleted/each-record.ts";
 import { DomainError, isDomainError } from "../errors.ts";
 import type { CorePorts } from "../core-ports.ts";
@@ -88,13 +88,7 @@ export function createJobs(ports: CorePorts, settings: Settings, wake: () => voi
     ...changes,
     update: async (id, patch) => await withPlace(await changes.update(id, patch)),
     async removeAll(query = {}) {
-      const matches = jobFilter(query, clock.now());
-      const doomed = new Set(
-        (await listStored(records, "job")).filter((job) => matches(job.value)).map(({ id }) => id),
-      );
-      await forEachRecord(ports, "job", async (id) => {
-        if (doomed.has(id)) await changes.remove(id);
-      });
+      await forEachRecord(ports, "job", changes.remove, jobFilter(query, clock.now()));
     },
   };
 }

@@ -5,6 +5,7 @@ Its own server takes the port of GATEWAY_LISTEN but not the host, and would list
 
 import ctypes
 import os
+import shutil
 import signal
 from functools import partial
 
@@ -15,7 +16,8 @@ if os.getppid() != parent:
     raise SystemExit("The process that started this has ended.")
 
 # A pipe breaks with the process that reads it, and LocalStack prints before it stops.
-log = os.open(os.path.join(os.environ["FILESYSTEM_ROOT"], "log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+root = os.environ["FILESYSTEM_ROOT"]
+log = os.open(os.path.join(root, "log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 os.dup2(log, 1)
 os.dup2(log, 2)
 
@@ -25,4 +27,9 @@ endpoints.TCP4ServerEndpoint = partial(endpoints.TCP4ServerEndpoint, interface="
 
 from localstack.runtime.main import main  # noqa: E402
 
-main()
+try:
+    main()
+finally:
+    # Who started this removes the folder, unless it was killed itself.
+    if os.getppid() != parent:
+        shutil.rmtree(root, ignore_errors=True)

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { expect, it, onTestFinished } from "vitest";
@@ -27,11 +28,16 @@ async function startLocal(port: number): Promise<{ child: ChildProcess; output: 
   return { child, output: () => output };
 }
 
-async function processesOf(port: number): Promise<number[]> {
+async function processesOf(port: number) {
   const all = await listProcesses();
-  return all
-    .filter(({ environment }) => environment.includes(`GATEWAY_LISTEN=127.0.0.1:${port}`))
-    .map(({ pid }) => pid);
+  return all.filter(({ environment }) => environment.includes(`GATEWAY_LISTEN=127.0.0.1:${port}`));
+}
+
+/** Where they keep what they store. */
+async function folderOf(port: number): Promise<string> {
+  const [first] = await processesOf(port);
+  const found = first?.environment.find((variable) => variable.startsWith("FILESYSTEM_ROOT="));
+  return found?.slice("FILESYSTEM_ROOT=".length) ?? "none";
 }
 
 it.each([
@@ -44,6 +50,8 @@ it.each([
     expect(output()).toContain(`export AWS_ENDPOINT_URL=http://127.0.0.1:${port}`);
     // its Python, and DynamoDB's Java
     expect((await processesOf(port)).length).toBeGreaterThanOrEqual(2);
+    const folder = await folderOf(port);
+    expect(existsSync(folder)).toBe(true);
     const ended = new Promise((resolve) => {
       child.once("exit", resolve);
     });
@@ -51,7 +59,7 @@ it.each([
     await ended;
     await until(
       "nothing is left",
-      async () => ((await processesOf(port)).length === 0 ? true : undefined),
+      async () => ((await processesOf(port)).length === 0 && !existsSync(folder) ? true : undefined),
       60,
     );
   },
