@@ -45,6 +45,8 @@ export interface WriteOptions {
   readonly keepExisting?: boolean;
   /** The ETag that another store had it under: it is kept where the store can, which the answer tells. */
   readonly etag?: string;
+  /** Of the parts that the ETag is made of, all of them, where they are known. Bytes. */
+  readonly partSizes?: readonly number[];
 }
 
 export type SignedMethod = "GET" | "PUT";
@@ -87,6 +89,9 @@ export interface Artifacts {
    * `undefined`: there was nothing at the source.
    */
   move(from: ArtifactAddress, to: ArtifactAddress): Promise<ArtifactInfo | undefined>;
+
+  /** The sizes of the parts that an object's ETag is made of; absent, or `undefined`: there are none, or they are unknown. */
+  partSizes?(address: ArtifactAddress): Promise<readonly number[] | undefined>;
 
   /** Removes an object; nothing happens when there is none. */
   remove(address: ArtifactAddress): Promise<void>;

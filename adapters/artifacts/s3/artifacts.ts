@@ -5,6 +5,7 @@ import { checkAddress } from "../address.ts";
 import { createMd5Thread } from "../files/md5.ts";
 import { isS3 } from "./calls.ts";
 import { openS3, type S3, type S3Config } from "./client.ts";
+import { keepEtag, partSizesOf } from "./keep-etag.ts";
 import { list } from "./listing.ts";
 import { move } from "./move.ts";
 import { abandon, openMultipart, uploadOf } from "./multipart.ts";
@@ -36,7 +37,10 @@ export function createS3Artifacts(config: S3ArtifactsConfig): Artifacts {
       return await stat(s3, address);
     },
     read: (address, range) => read(s3, address, range),
-    write: (address, source, options = {}) => write(writing, address, source, options),
+    async write(address, source, options = {}) {
+      return await keepEtag({ s3, plan }, await write(writing, address, source, options), options);
+    },
+    partSizes: (address) => partSizesOf(s3, address),
     move: (from, to) => move({ s3, plan }, from, to),
     remove: (address) => remove(s3, address),
     list: (bucket, prefix) => list(s3, bucket, prefix),

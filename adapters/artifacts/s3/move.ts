@@ -63,7 +63,10 @@ async function copy(
 }
 
 /** What a tag said of the content is told by the metadata from now on, in one piece with it. */
-function metadataWith({ Metadata = {} }: Head, tagged: ReturnType<typeof noteAmong>): Record<string, string> {
+export function metadataWith(
+  { Metadata = {} }: Head,
+  tagged: ReturnType<typeof noteAmong>,
+): Record<string, string> {
   const { metadata, note } = decodeMetadata(Metadata);
   return note === undefined && tagged !== undefined ? encodeMetadata(metadata, tagged) : Metadata;
 }
