@@ -15,20 +15,27 @@ export interface Course {
   readonly status: number;
   readonly before: readonly string[];
   readonly after: readonly string[];
+  /** Objects that no record names, before and after. */
+  readonly loose: { readonly before: number; readonly after: number };
 }
 
 export async function undisturbed(proxy: FaultProxy, operation: Operation): Promise<Course> {
   return await onFreshStorage(proxy, async (bench) => {
     const send = await operation.prepare(bench.direct);
     const before = await shapeOf(bench);
+    const looseBefore = await looseIn(bench);
     proxy.watch();
     const { status } = await send(bench.disturbed);
     const calls = proxy.calls();
     if (status >= 400) throw new Error(`${operation.name} is answered ${status} without a fault`);
     await recover(bench);
-    return { operation, calls, status, before, after: await shapeOf(bench) };
+    const loose = { before: looseBefore, after: await looseIn(bench) };
+    return { operation, calls, status, before, after: await shapeOf(bench), loose };
   });
 }
+
+const looseIn = async (bench: Bench): Promise<number> =>
+  (await auditObjects(bench.direct.ports, bench.buckets)).orphans.length;
 
 /** The fault, and whether it befalls one call or each from there on. */
 export interface Cell {
@@ -90,18 +97,21 @@ function answerProblems({ status }: Course, answer: number | "none"): string[] {
 
 async function stateProblems(bench: Bench, course: Course, answer: number | "none"): Promise<string[]> {
   const drift = await auditObjects(bench.direct.ports, bench.buckets);
+  const now = await shapeOf(bench);
+  const acknowledged = answer === course.status;
+  const isBefore = !acknowledged && same(now, course.before);
+  const isLoose = drift.orphans.length > (isBefore ? course.loose.before : course.loose.after);
   const strange = [
-    ...drift.orphans.map(({ key }) => `orphan ${key}`),
+    ...(isLoose ? drift.orphans.map(({ key }) => `orphan ${key}`) : []),
     ...drift.uploads.map(({ key }) => `upload ${key}`),
     ...drift.missing.map(({ record, address }) => `${record} misses ${address.key}`),
   ];
-  const acknowledged = answer === course.status;
   if (course.operation.piecemeal === true && !acknowledged) return strange;
-  const now = await shapeOf(bench);
-  const allowed = acknowledged ? [course.after] : [course.before, course.after];
-  const fits = allowed.some((shape) => shape.join("\n") === now.join("\n"));
-  return fits ? strange : [...strange, `the stores hold\n${differences(now, course.after).join("\n")}`];
+  if (isBefore || same(now, course.after)) return strange;
+  return [...strange, `the stores hold\n${differences(now, course.after).join("\n")}`];
 }
+
+const same = (a: readonly string[], b: readonly string[]): boolean => a.join("\n") === b.join("\n");
 
 function differences(now: readonly string[], wanted: readonly string[]): string[] {
   return [
