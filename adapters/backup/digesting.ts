@@ -31,6 +31,13 @@ export function digesting(body: AsyncIterable<Uint8Array>): {
   };
 }
 
+/** Of all that a body has. */
+export async function digestsOf(body: AsyncIterable<Uint8Array>): Promise<Digests> {
+  const digested = digesting(body);
+  for await (const chunk of digested.bytes) void chunk;
+  return digested.digests();
+}
+
 /** Writes a body of so many bytes. @throws `invalid` when it has more or fewer */
 export async function writeExactly(
   size: number,

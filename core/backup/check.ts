@@ -18,9 +18,8 @@ import { linesOf, textOf, watched } from "./lines.ts";
 /** A backup that is whole: every byte is as it was written, and every record can be read. */
 export interface CheckedBackup {
   readonly manifest: Manifest;
-  /** By the entry that has their content. */
-  readonly objects: ReadonlyMap<string, readonly ObjectLine[]>;
-  readonly logs: ReadonlyMap<string, LogLine>;
+  readonly objects: readonly ObjectLine[];
+  readonly logs: readonly LogLine[];
 }
 
 /** What was found of an entry; the text of those that are read as one. */
@@ -35,11 +34,7 @@ export async function checkBackup(source: BackupSource, progress: BackupProgress
   const logs = parsed(LogLine, found, manifest.logs?.pieces);
   for (const line of [...objects, ...logs]) checkPiece(found, line);
   for (const { file, md5 } of objects) if (found.get(file)?.md5 !== md5) throw damaged(file);
-  return {
-    manifest,
-    objects: Map.groupBy(objects, ({ file }) => file),
-    logs: new Map(logs.map((line) => [line.file, line])),
-  };
+  return { manifest, objects, logs };
 }
 
 async function readAll(source: BackupSource, progress: BackupProgress): Promise<Found> {

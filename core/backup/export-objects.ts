@@ -2,6 +2,7 @@ import type { ArtifactInfo, Artifacts } from "../ports/artifacts.ts";
 import type { BackupTarget } from "../ports/backup.ts";
 import type { BackupProgress, ObjectLine } from "./format.ts";
 import { watched } from "./lines.ts";
+import { partSizesMember } from "./part-sizes.ts";
 
 export interface ObjectsCopy {
   /** Lists the buckets and writes the content of every object there that the backup does not have yet. */
@@ -17,6 +18,8 @@ export interface ObjectsCopy {
   damaged(): readonly ArtifactInfo[];
 }
 
+type Content = Pick<ObjectLine, "file" | "md5" | "sha256" | "part_sizes">;
+
 export function createObjectsCopy(
   artifacts: Artifacts,
   buckets: readonly string[],
@@ -24,7 +27,7 @@ export function createObjectsCopy(
   progress: BackupProgress,
 ): ObjectsCopy {
   /** By what does not change when an object moves. */
-  const contents = new Map<string, Pick<ObjectLine, "file" | "md5" | "sha256">>();
+  const contents = new Map<string, Content>();
   const damaged = new Map<string, ArtifactInfo>();
   let lines: ObjectLine[] = [];
   let seen = new Set<string>();
@@ -39,8 +42,9 @@ export function createObjectsCopy(
       damaged.set(contentKey(found), found);
       return undefined;
     }
-    contents.set(contentKey(found), { file, ...digests });
-    return lineOf(found, { file, ...digests });
+    const copied = { file, ...digests, ...(await partSizesMember(artifacts, found)) };
+    contents.set(contentKey(found), copied);
+    return lineOf(found, copied);
   }
 
   return {
@@ -66,7 +70,7 @@ export function createObjectsCopy(
   };
 }
 
-async function listed(artifacts: Artifacts, buckets: readonly string[]): Promise<ArtifactInfo[]> {
+export async function listed(artifacts: Artifacts, buckets: readonly string[]): Promise<ArtifactInfo[]> {
   const infos: ArtifactInfo[] = [];
   for (const bucket of new Set(buckets))
     for await (const info of artifacts.list(bucket, "")) infos.push(info);
@@ -75,14 +79,14 @@ async function listed(artifacts: Artifacts, buckets: readonly string[]): Promise
 
 const contentKey = ({ size, etag, sha256 }: ArtifactInfo): string => `${size} ${etag} ${sha256 ?? ""}`;
 
-const seenKey = (info: ArtifactInfo): string => `${info.bucket}/${info.key} ${contentKey(info)}`;
+export const seenKey = (info: ArtifactInfo): string => `${info.bucket}/${info.key} ${contentKey(info)}`;
 
 /** What others put into a bucket has no digests to hold it to. */
 function isDamaged(info: ArtifactInfo, digests: Pick<ObjectLine, "md5" | "sha256">): boolean {
   return (info.sha256 ?? digests.sha256) !== digests.sha256 || (info.md5 ?? digests.md5) !== digests.md5;
 }
 
-function lineOf(info: ArtifactInfo, content: Pick<ObjectLine, "file" | "md5" | "sha256">): ObjectLine {
+function lineOf(info: ArtifactInfo, content: Content): ObjectLine {
   const { bucket, key, size, etag, contentType, metadata } = info;
   return { ...content, bucket, key, size, etag, content_type: contentType, metadata: { ...metadata } };
 }

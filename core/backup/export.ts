@@ -17,7 +17,7 @@ import {
   type Piece,
 } from "./format.ts";
 import { each, writeLines } from "./lines.ts";
-import { createVersions, type Versions } from "./versions.ts";
+import { createVersions, RESTLESS, type Versions, versionsNow } from "./versions.ts";
 
 export interface ExportPorts {
   readonly snapshots: RecordsSnapshots;
@@ -42,8 +42,6 @@ export interface Exported {
 
 /** A store where records change all the time is taken as it is after so many looks. */
 const MOST_ROUNDS = 10;
-/** Heartbeats: nobody minds which one a backup has. */
-const RESTLESS: ReadonlySet<RecordKind> = new Set(["job-activity"]);
 /** Those that say which objects there are. */
 const NAMING: ReadonlySet<RecordKind> = new Set([
   "image",
@@ -111,12 +109,6 @@ async function settle(
     if (isLast || (objectsAgree && of_one_moment))
       return { records: { ...written, of_one_moment }, objectsAgree };
   }
-}
-
-async function versionsNow(snapshots: RecordsSnapshots): Promise<Versions> {
-  const versions = createVersions();
-  for await (const record of snapshots.take()) versions.add(record);
-  return versions;
 }
 
 /** Whether they stood still meanwhile. */

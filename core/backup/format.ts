@@ -49,6 +49,8 @@ export const ObjectLine = v.object({
   sha256: Sha256,
   content_type: v.string(),
   metadata: v.record(v.string(), v.string()),
+  /** Of the parts that the ETag is made of, where they are known: a size, and how many parts in a row have it. */
+  part_sizes: v.optional(v.array(v.tuple([Size, Size]))),
 });
 export type ObjectLine = v.InferOutput<typeof ObjectLine>;
 

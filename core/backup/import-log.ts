@@ -1,13 +1,26 @@
 import type { JobLogs } from "../ports/job-logs.ts";
-import type { LogLine } from "./format.ts";
+import type { OriginalLog } from "./originals.ts";
 
 const APPEND_BYTES = 1_048_576;
+
+/** Those that the store does not have, or not all of. */
+export async function findMissingLogs(
+  logs: JobLogs,
+  originals: readonly OriginalLog[],
+): Promise<OriginalLog[]> {
+  const missing: OriginalLog[] = [];
+  for (const original of originals) {
+    const there = new Map((await logs.streams(original.job)).map(({ stream, size }) => [stream, size]));
+    if (original.streams.some(({ stream, size }) => there.get(stream) !== size)) missing.push(original);
+  }
+  return missing;
+}
 
 /** Appends what the store does not have of it yet, stream by stream. */
 export async function importLog(
   logs: JobLogs,
   body: AsyncIterable<Uint8Array>,
-  { job, streams }: LogLine,
+  { job, streams }: OriginalLog,
 ): Promise<void> {
   let base = 0;
   const ends = streams.map(({ stream, size }) => ({ stream, begin: base, end: (base += size) }));

@@ -1,52 +1,48 @@
 import { DomainError } from "../errors.ts";
 import type { ArtifactAddress, ArtifactInfo, Artifacts } from "../ports/artifacts.ts";
 import type { ObjectLine } from "./format.ts";
+import type { OriginalObject, Originals } from "./originals.ts";
+import { partSizesOption } from "./part-sizes.ts";
 
 /** So many objects are looked at at once. */
 const LOOKS = 16;
 
 export interface ObjectsToImport {
-  /** By the entry that has their content. */
-  readonly missing: ReadonlyMap<string, readonly ObjectLine[]>;
+  readonly missing: readonly OriginalObject[];
   /** Addresses under which the store has something else. */
   readonly taken: readonly ArtifactAddress[];
 }
 
-/** Compares what is there with what the backup has. */
-export async function findMissing(
-  artifacts: Artifacts,
-  lines: readonly ObjectLine[],
-): Promise<ObjectsToImport> {
-  const missing: ObjectLine[] = [];
+/** Compares what is there with what the original has. */
+export async function findMissing(artifacts: Artifacts, from: Originals): Promise<ObjectsToImport> {
+  const missing: OriginalObject[] = [];
   const taken: ArtifactAddress[] = [];
-  for (let at = 0; at < lines.length; at += LOOKS) {
-    const some = lines.slice(at, at + LOOKS);
-    const infos = await Promise.all(some.map((line) => artifacts.stat(line)));
-    for (const [index, line] of some.entries()) {
+  for (let at = 0; at < from.objects.length; at += LOOKS) {
+    const some = from.objects.slice(at, at + LOOKS);
+    const infos = await Promise.all(some.map((object) => artifacts.stat(object)));
+    for (const [index, object] of some.entries()) {
       const info = infos[index];
-      if (info !== undefined && isSame(info, line)) continue;
-      missing.push(line);
-      if (info !== undefined && !sameContent(info, line)) taken.push(line);
+      const same = info !== undefined && (await hasSameContent(info, object, from));
+      if (same && hasSameDescription(info, object)) continue;
+      missing.push(object);
+      if (info !== undefined && !same) taken.push(object);
     }
   }
-  return { missing: Map.groupBy(missing, ({ file }) => file), taken };
+  return { missing, taken };
 }
 
-const sameContent = ({ size, sha256, md5, etag }: ArtifactInfo, line: ObjectLine): boolean =>
-  size === line.size &&
-  (sha256 ?? line.sha256) === line.sha256 &&
-  (md5 ?? line.md5) === line.md5 &&
-  (sha256 !== undefined || md5 !== undefined || etag === line.etag);
-
-function isSame(info: ArtifactInfo, line: ObjectLine): boolean {
-  const { etag, contentType, metadata } = info;
-  return (
-    sameContent(info, line) &&
-    etag === line.etag &&
-    contentType === line.content_type &&
-    sameMetadata(metadata, line.metadata)
-  );
+async function hasSameContent(info: ArtifactInfo, object: OriginalObject, from: Originals): Promise<boolean> {
+  if (info.size !== object.size) return false;
+  const bothKnown = info.sha256 !== undefined && object.sha256 !== undefined;
+  if (!bothKnown && info.etag === object.etag) return true;
+  if (info.sha256 === undefined) return false;
+  return info.sha256 === (object.sha256 ?? (await from.complete(object)).sha256);
 }
+
+const hasSameDescription = (info: ArtifactInfo, object: OriginalObject): boolean =>
+  info.etag === object.etag &&
+  info.contentType === object.content_type &&
+  sameMetadata(info.metadata, object.metadata);
 
 function sameMetadata(a: ArtifactInfo["metadata"], b: ArtifactInfo["metadata"]): boolean {
   const names = Object.keys(a);
@@ -70,6 +66,7 @@ export async function importObject(
       metadata,
       expect: { size, md5, sha256 },
       etag,
+      ...partSizesOption(line),
     });
     if (stored.etag !== etag) changed.push({ bucket: line.bucket, key: line.key });
     first = line;

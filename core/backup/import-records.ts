@@ -1,20 +1,19 @@
 import { listStored } from "../collection.ts";
 import { DomainError, isDomainError } from "../errors.ts";
-import type { BackupSource } from "../ports/backup.ts";
 import type { Change, Records } from "../ports/records.ts";
 import { RECORD_KINDS, type RecordKind } from "../records.ts";
-import { type BackupRecord, parseRecordLine } from "./check.ts";
-import type { BackupProgress, Manifest } from "./format.ts";
-import { linesOf, textOf } from "./lines.ts";
+import type { BackupRecord } from "./check.ts";
+import type { BackupProgress } from "./format.ts";
+import type { Originals } from "./originals.ts";
 
 const COMMIT_CHANGES = 50;
 const COMMIT_CHARACTERS = 500_000;
 
-/** What a store has before a restore. */
+/** What a store has before anything is brought in. */
 export interface Existing {
   /** By kind and id; the value as JSON. */
   readonly records: ReadonlyMap<string, Known>;
-  /** Of them, how many the backup has otherwise, or not at all. */
+  /** Of them, how many the original has otherwise, or not at all. */
   readonly differing: number;
 }
 
@@ -27,38 +26,33 @@ interface Known {
 
 const keyOf = ({ kind, id }: { readonly kind: RecordKind; readonly id: string }) => `${kind} ${id}`;
 
-/** Of records that are the same in both a restore was begun, or done: it goes on with the others. */
-export async function findExisting(
-  records: Records,
-  source: BackupSource,
-  manifest: Manifest,
-): Promise<Existing> {
+/** Records that are the same in both are there from an earlier attempt: it goes on with the others. */
+export async function findExisting(records: Records, from: Originals): Promise<Existing> {
   const all = new Map<string, Known>();
   for (const kind of RECORD_KINDS)
     for (const { id, version, value } of await listStored(records, kind))
       all.set(keyOf({ kind, id }), { kind, id, version, json: JSON.stringify(value) });
   if (all.size === 0) return { records: all, differing: 0 };
   let same = 0;
-  for await (const record of recordsOf(source, manifest))
+  for await (const record of from.records())
     if (all.get(keyOf(record))?.json === JSON.stringify(record.value)) same += 1;
   return { records: all, differing: all.size - same };
 }
 
 /**
- * Makes the store's records those of the backup: inserts, in the backup's order, replaces what differs, and removes what
- * it does not have. Safe to repeat. @throws `conflict` when somebody else works on the store
+ * Makes the store's records those of the original: inserts, in its order, replaces what differs, and removes what it
+ * does not have. Safe to repeat. @throws `conflict` when somebody else works on the store
  */
 export async function importRecords(
   records: Records,
-  source: BackupSource,
-  manifest: Manifest,
+  from: Originals,
   existing: Existing,
   progress: BackupProgress,
 ): Promise<number> {
   const strangers = new Map(existing.records);
   const batch = createBatch(records);
   let done = 0;
-  for await (const record of recordsOf(source, manifest)) {
+  for await (const record of from.records()) {
     const known = existing.records.get(keyOf(record));
     strangers.delete(keyOf(record));
     const json = JSON.stringify(record.value);
@@ -94,7 +88,7 @@ function createBatch(records: Records) {
       await records.commit(those);
     } catch (error) {
       if (!isDomainError(error, "lost-race") && !isDomainError(error, "conflict")) throw error;
-      const message = "Somebody else works on the store: stop every service that uses it, and import again.";
+      const message = "Somebody else works on the store: stop every service that uses it, and do this again.";
       throw new DomainError("conflict", message, { cause: error });
     }
   }
@@ -106,11 +100,4 @@ function createBatch(records: Records) {
       characters += size;
     },
   };
-}
-
-/** In the order in which they were listed. */
-async function* recordsOf(source: BackupSource, manifest: Manifest): AsyncGenerator<BackupRecord> {
-  const files = new Set(manifest.records.pieces.map(({ file }) => file));
-  for await (const { name, body } of source.entries())
-    if (files.has(name)) for (const line of linesOf(await textOf(body))) yield parseRecordLine(line, name);
 }

@@ -1,4 +1,4 @@
-import type { AnyRecord } from "../ports/records-snapshots.ts";
+import type { AnyRecord, RecordsSnapshots } from "../ports/records-snapshots.ts";
 import type { RecordKind } from "../records.ts";
 
 /** Which records there are, in which versions. */
@@ -8,6 +8,15 @@ export interface Versions {
   same(other: Versions, kinds: (kind: RecordKind) => boolean): boolean;
   of(kind: RecordKind): ReadonlyMap<string, number>;
   kinds(): Iterable<RecordKind>;
+}
+
+/** Heartbeats: nobody minds which one a backup has. */
+export const RESTLESS: ReadonlySet<RecordKind> = new Set(["job-activity"]);
+
+export async function versionsNow(snapshots: RecordsSnapshots): Promise<Versions> {
+  const versions = createVersions();
+  for await (const record of snapshots.take()) versions.add(record);
+  return versions;
 }
 
 export function createVersions(): Versions {

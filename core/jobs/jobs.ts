@@ -88,7 +88,7 @@ export function createJobs(ports: CorePorts, settings: Settings, wake: () => voi
     ...changes,
     update: async (id, patch) => await withPlace(await changes.update(id, patch)),
     async removeAll(query = {}) {
-      await forEachRecord(ports, "job", changes.remove, jobFilter(query, clock.now()));
+      await forEachRecord(ports, "job", (id) => changes.remove(id), jobFilter(query, clock.now()));
     },
   };
 }

@@ -2,6 +2,7 @@ import type { Drift } from "../../core/artifacts/audit.ts";
 import type { Tokens } from "../../core/auth/tokens.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
 import type { Backups } from "../compose/backup.ts";
+import type { Migrate } from "../compose/migrate.ts";
 import type { DemoParts } from "./demo/parts.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -16,6 +17,8 @@ export interface CliContext {
   readonly audit: () => Promise<Drift>;
   /** Backups of the store that the environment describes. */
   readonly backups: Backups;
+  /** Moves installations into that store. */
+  readonly migrate: Migrate;
   /** The project's own folder. */
   readonly home: string;
   /** Aborted when the user wants to stop. */

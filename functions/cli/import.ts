@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
+import type { BroughtIn } from "../../core/backup/bring-in.ts";
 import { createBackupProgress } from "./backup-progress.ts";
-import { type CliCommand, readArguments, UsageError } from "./command.ts";
+import { type CliCommand, type CliContext, readArguments, UsageError } from "./command.ts";
 
 const HELP = `usage: ims import FILE.tar|FOLDER [--dry-run] [--overwrite]
 
@@ -31,14 +32,21 @@ export const importCommand: CliCommand = {
     const { where, dryRun, overwrite } = readWords(words);
     const progress = createBackupProgress(context, Date.now);
     const imported = await context.backups.import(where, { dryRun, overwrite, progress });
-    const { records, objects, logs, changedEtags } = imported;
+    const { records, objects, logs } = imported;
     const done = dryRun ? "The backup is whole. To import: " : "Imported: ";
     context.terminal.line(`${done}${records} records, ${objects} objects, ${logs} logs`);
-    for (const { bucket, key } of changedEtags)
-      context.terminal.error(`s3://${bucket}/${key} has another ETag than records and manifests say.`);
-    return changedEtags.length === 0 ? 0 : 1;
+    return tellProblems(context, imported);
   },
 };
+
+/** Names what is not as it was, where errors go. Answers the exit code. */
+export function tellProblems({ terminal }: CliContext, { changedEtags, leftOut }: BroughtIn): number {
+  for (const { bucket, key } of changedEtags)
+    terminal.error(`s3://${bucket}/${key} has another ETag than records and manifests say.`);
+  for (const { bucket, key, reason } of leftOut)
+    terminal.error(`s3://${bucket}/${key} was left out: ${reason}`);
+  return changedEtags.length + leftOut.length === 0 ? 0 : 1;
+}
 
 function readWords(words: readonly string[]) {
   return readArguments(() => {

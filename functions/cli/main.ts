@@ -10,10 +10,12 @@ import { auditCommand } from "./audit.ts";
 import { demoCommand } from "./demo/demo.ts";
 import { audit, openTokens } from "../compose.ts";
 import { createBackups } from "../compose/backup.ts";
+import { createMigrate } from "../compose/migrate.ts";
 import { readConfig } from "../config.ts";
 import { VERSION } from "../runtime/version.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
+import { migrateCommand } from "./migrate.ts";
 import { createTerminal } from "./terminal.ts";
 import { tokenCommand } from "./token.ts";
 
@@ -24,6 +26,7 @@ const COMMANDS = [
   ...(inProject ? [demoCommand] : []),
   exportCommand,
   importCommand,
+  migrateCommand,
   tokenCommand,
 ];
 /** A service that is told to stop finishes its requests first. */
@@ -56,6 +59,7 @@ process.exitCode = await runCli(
     openTokens: () => openTokens(readConfig(process.env, process.arch)),
     audit: () => audit(readConfig(process.env, process.arch)),
     backups: createBackups(() => readConfig(process.env, process.arch), VERSION, process.stdout),
+    migrate: createMigrate(process.env, process.arch),
     demo: {
       connect: (url, signal) => createApiClient({ url, signal }),
       leftovers: (data) =>

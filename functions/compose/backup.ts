@@ -9,18 +9,13 @@ import {
   openFileSink,
 } from "../../adapters/backup/tar.ts";
 import { createSystemClock } from "../../adapters/clock/system.ts";
-import { createPagedSnapshots } from "../../adapters/records/snapshots.ts";
-import { createSqliteSnapshots } from "../../adapters/records/sqlite-snapshots.ts";
 import { type Exported, exportStore } from "../../core/backup/export.ts";
 import type { BackupProgress } from "../../core/backup/format.ts";
 import { type Imported, importStore } from "../../core/backup/import.ts";
 import { DomainError } from "../../core/errors.ts";
-import type { Artifacts } from "../../core/ports/artifacts.ts";
 import type { BackupSource, BackupTarget } from "../../core/ports/backup.ts";
-import type { JobLogs } from "../../core/ports/job-logs.ts";
-import type { Records } from "../../core/ports/records.ts";
 import type { Config } from "../config.ts";
-import { openArtifacts, openJobLogs, openRecords, openSigner, prepareStorage, sqliteFile } from "./stores.ts";
+import { withSource, withStores } from "./whole-stores.ts";
 
 /** Backups of the store that the configuration describes. */
 export interface Backups {
@@ -45,15 +40,11 @@ export function createBackups(readConfig: () => Config, version: string, output:
   return {
     async export(where, options) {
       const config = readConfig();
-      return await withStores(config, async (stores) => {
-        const snapshots =
-          config.records.kind === "sqlite"
-            ? createSqliteSnapshots(sqliteFile(config))
-            : createPagedSnapshots(stores.records);
+      return await withSource(config, async (source) => {
         const target = await openTarget(where, output);
         const { buckets } = config.settings;
         try {
-          const ports = { ...stores, snapshots, clock: createSystemClock() };
+          const ports = { ...source, clock: createSystemClock() };
           return await exportStore(ports, target, { ...options, buckets, serviceVersion: version });
         } catch (error) {
           await target.discard();
@@ -69,25 +60,6 @@ export function createBackups(readConfig: () => Config, version: string, output:
       );
     },
   };
-}
-
-interface Stores {
-  readonly records: Records;
-  readonly artifacts: Artifacts;
-  readonly logs: JobLogs;
-}
-
-async function withStores<T>(config: Config, use: (stores: Stores) => Promise<T>): Promise<T> {
-  await prepareStorage(config);
-  const signer = await openSigner(config);
-  const records = await openRecords(config);
-  try {
-    const clock = createSystemClock();
-    const { artifacts } = await openArtifacts(config, { signer, publicUrl: () => "", clock });
-    return await use({ records, artifacts, logs: await openJobLogs(config) });
-  } finally {
-    await records.close();
-  }
 }
 
 async function openTarget(where: string, output: Writable): Promise<BackupTarget> {

@@ -3,51 +3,11 @@ import { once } from "node:events";
 import { readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { scratchFolder } from "../support/archives.ts";
-import {
-  contentsOf,
-  emptyStore,
-  fillStore,
-  ims,
-  type StoreEnv,
-  withStore,
-} from "../support/backup-stores.ts";
+import { contentsOf, emptyStore, ims, withStore } from "../support/backup-stores.ts";
+import { IMS_MAIN, killedAfter, largeStore } from "../support/ims-process.ts";
 import { until } from "../support/service-process.ts";
-import { insertClaim, insertImage } from "../support/records-values.ts";
-
-const MAIN = path.join(import.meta.dirname, "../../functions/cli/main.ts");
-
-/** A store whose import takes a while. */
-async function largeStore(): Promise<StoreEnv> {
-  const store = await emptyStore();
-  await withStore(store, async (ports) => {
-    await fillStore(ports, 3_000_000);
-    for (let at = 0; at < 2000; at += 100)
-      await ports.records.commit(
-        Array.from({ length: 50 }, (_, n) => [insertImage(`i${at + n}`), insertClaim(`c${at + n}`)]).flat(),
-      );
-  });
-  return store;
-}
-
-/** Whether it had ended by itself before it was killed. */
-async function killedAfter(
-  milliseconds: number,
-  store: StoreEnv,
-  words: readonly string[],
-): Promise<boolean> {
-  const child = spawn(process.execPath, [MAIN, ...words], {
-    env: { PATH: process.env["PATH"], ...store },
-    stdio: "ignore",
-  });
-  const exit = once(child, "exit");
-  const end = await Promise.race([exit, sleep(milliseconds)]);
-  child.kill("SIGKILL");
-  await exit;
-  return end !== undefined;
-}
 
 describe("a backup whose process is killed", () => {
   it("is brought in by the same import again, wherever the first ended", async () => {
@@ -71,7 +31,7 @@ describe("a backup whose process is killed", () => {
   it("can go through a pipe, with nothing else in it", async () => {
     const from = await largeStore();
     const where = path.join(await scratchFolder(), "b.tar");
-    const child = spawn(process.execPath, [MAIN, "export", "-"], {
+    const child = spawn(process.execPath, [IMS_MAIN, "export", "-"], {
       env: { PATH: process.env["PATH"], ...from },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -90,7 +50,7 @@ describe("a backup whose process is killed", () => {
     const from = await largeStore();
     const folder = await scratchFolder();
     const where = path.join(folder, "b.tar");
-    const child = spawn(process.execPath, [MAIN, "export", where], {
+    const child = spawn(process.execPath, [IMS_MAIN, "export", where], {
       env: { PATH: process.env["PATH"], ...from },
       stdio: "ignore",
     });

@@ -2,16 +2,18 @@ import path from "node:path";
 import { createSystemClock } from "../../adapters/clock/system.ts";
 import { createHmacSigner } from "../../adapters/signer/hmac.ts";
 import type { Ports } from "../../core/ports/index.ts";
+import type { Settings } from "../../core/settings.ts";
 import { RECORD_KINDS } from "../../core/records.ts";
 import { listStored } from "../../core/collection.ts";
-import { type CliContext } from "../../functions/cli/command.ts";
-import { runCli } from "../../functions/cli/cli.ts";
 import { exportCommand } from "../../functions/cli/export.ts";
 import { importCommand } from "../../functions/cli/import.ts";
+import { migrateCommand } from "../../functions/cli/migrate.ts";
 import { createBackups } from "../../functions/compose/backup.ts";
+import { createMigrate } from "../../functions/compose/migrate.ts";
 import { openArtifacts, openJobLogs, openRecords, prepareStorage } from "../../functions/compose/stores.ts";
 import { readConfig } from "../../functions/config.ts";
 import { scratchFolder } from "./archives.ts";
+import { runInTest } from "./cli.ts";
 import { gathered, hexDigest } from "./artifact-content.ts";
 import { createTestService } from "./ims.ts";
 import { storeImage } from "./images.ts";
@@ -19,7 +21,9 @@ import { agentOf, jobRequest } from "./job-requests.ts";
 
 /** What tells a service where its store is. */
 export type StoreEnv = Readonly<Record<string, string>>;
-export type StorePorts = Pick<Ports, "records" | "artifacts" | "logs">;
+export interface StorePorts extends Pick<Ports, "records" | "artifacts" | "logs"> {
+  readonly buckets: Settings["buckets"];
+}
 
 /** An empty folder for SQLite and files. */
 export const emptyStore = async (): Promise<StoreEnv> => ({ IMS_DATA: await scratchFolder() });
@@ -34,20 +38,25 @@ export async function withStore<T>(env: StoreEnv, use: (ports: StorePorts) => Pr
   try {
     const options = { signer, clock: createSystemClock(), publicUrl: () => "http://localhost" };
     const { artifacts } = await openArtifacts(config, options);
-    return await use({ records, artifacts, logs: await openJobLogs(config) });
+    const { buckets } = config.settings;
+    return await use({ records, artifacts, logs: await openJobLogs(config), buckets });
   } finally {
     await records.close();
   }
 }
 
 /** Fills a store by what callers do, so that it has records of every kind, objects and logs. */
-export async function fillStore({ records, artifacts, logs }: StorePorts, large = 100_000): Promise<void> {
-  const service = createTestService({ maxRunning: 1 }, { records, artifacts, logs, signer });
+export async function fillStore(
+  { records, artifacts, logs, buckets }: StorePorts,
+  large = 100_000,
+): Promise<void> {
+  const ports = { records, artifacts, logs, signer };
+  const service = createTestService({ maxRunning: 1 }, ports, undefined, { buckets });
   const created = async (resource: string, body: object): Promise<string> =>
     (await service.post(`/v3/${resource}`, body)).json.id;
   for (const n of [1, 2, 3]) {
     const id = await created("images", { name: `image ${n}`, metadata: { k: `v${n}` } });
-    const link = await storeImage(artifacts, id);
+    const link = await storeImage(artifacts, id, buckets.images);
     await service.patch(`/v3/images/${id}`, { link });
     const key = await created("public-keys", { name: `key ${n}`, public_key: `ssh-ed25519 ${n} ü` });
     const recipe = await created("recipes", {
@@ -90,23 +99,27 @@ export async function fillStore({ records, artifacts, logs }: StorePorts, large 
         part_size: 5_242_880,
         state: "expired",
         ended: created_at,
-        storage: { bucket: "boot-images", key: "uploads/u1", handle: "h" },
+        storage: { bucket: buckets.images, key: "uploads/u1", handle: "h" },
       },
     },
     {
       op: "insert",
       kind: "object-journal",
       id: "j1",
-      value: { id: "j1", created: created_at, steps: [{ do: "remove", at: { bucket: "ims", key: "gone" } }] },
+      value: {
+        id: "j1",
+        created: created_at,
+        steps: [{ do: "remove", at: { bucket: buckets.recipes, key: "gone" } }],
+      },
     },
   ]);
 }
 
 /** An image with objects comes, goes into the trash, comes back or goes for good. */
-export async function changeObjects(ports: StorePorts, round: number): Promise<void> {
-  const service = createTestService({}, { ...ports, signer });
+export async function changeObjects({ buckets, ...ports }: StorePorts, round: number): Promise<void> {
+  const service = createTestService({}, { ...ports, signer }, undefined, { buckets });
   const { id } = (await service.post("/v3/images", { name: `round ${round}` })).json;
-  const link = await storeImage(ports.artifacts, id);
+  const link = await storeImage(ports.artifacts, id, buckets.images);
   await service.patch(`/v3/images/${id}`, { link });
   await service.remove(`/v3/images/${id}`);
   if (round % 2 === 0) await service.remove(`/v3/deleted/images/${id}`);
@@ -114,12 +127,12 @@ export async function changeObjects(ports: StorePorts, round: number): Promise<v
 }
 
 /** All that a store holds, without what no backup keeps: versions, and when an object was written. */
-export async function contentsOf({ records, artifacts, logs }: StorePorts) {
+export async function contentsOf({ records, artifacts, logs, buckets }: StorePorts) {
   const kinds: Record<string, unknown> = {};
   for (const kind of RECORD_KINDS)
     kinds[kind] = (await listStored(records, kind)).map(({ id, value }) => ({ id, value }));
   const objects = [];
-  for (const bucket of ["ims", "boot-images"])
+  for (const bucket of Object.values(buckets))
     for await (const { modified: _modified, ...info } of artifacts.list(bucket, "")) {
       const body = await gathered((await artifacts.read(info))?.body);
       objects.push({ ...info, content: hexDigest("sha256", body ?? Buffer.alloc(0)) });
@@ -134,33 +147,10 @@ export async function contentsOf({ records, artifacts, logs }: StorePorts) {
 
 /** Runs `ims` with these words on a store. */
 export async function ims(env: StoreEnv, ...words: string[]): Promise<{ exitCode: number; said: string[] }> {
-  const never = () => Promise.reject(new Error("not part of this"));
-  const said: string[] = [];
-  const context: CliContext = {
-    terminal: {
-      live: false,
-      columns: () => 80,
-      line: (text) => said.push(text),
-      status: () => undefined,
-      error: (text) => said.push(`! ${text}`),
-    },
-    run: never,
-    home: "/",
-    openTokens: never,
-    audit: never,
+  return await runInTest([exportCommand, importCommand, migrateCommand], words, {
     backups: createBackups(() => readConfig(env, "x64"), "1.2.3", process.stdout),
-    signal: new AbortController().signal,
-    demo: {
-      connect: () => {
-        throw new Error("not part of this");
-      },
-      leftovers: never,
-      arch: "x64",
-      node: "node",
-      environment: {},
-    },
-  };
-  return { exitCode: await runCli([exportCommand, importCommand], context, words), said };
+    migrate: createMigrate(env, "x64"),
+  });
 }
 
 /** A backup of a store that is filled, with what it holds. */

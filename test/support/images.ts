@@ -12,20 +12,25 @@ async function* bytesOf(text: string): AsyncIterable<Uint8Array> {
 }
 
 /** Stores the objects of an image and a manifest that names them; answers the link to the manifest. */
-export async function storeImage(artifacts: Artifacts, folder: string) {
+export async function storeImage(artifacts: Artifacts, folder: string, bucket = "boot-images") {
   const entries = [];
   for (const part of IMAGE_PARTS.filter((name) => name !== "packages")) {
-    const info = await store(artifacts, "boot-images", `${folder}/${part}`, `${part} of ${folder}`);
-    const path = `s3://boot-images/${folder}/${part}`;
+    const info = await store(artifacts, bucket, `${folder}/${part}`, `${part} of ${folder}`);
+    const path = `s3://${bucket}/${folder}/${part}`;
     entries.push({ type: ARTIFACT_TYPES[part], md5: info.md5, link: { type: "s3", path, etag: info.etag } });
   }
-  return await storeManifest(artifacts, folder, { version: "1.0", artifacts: entries });
+  return await storeManifest(artifacts, folder, { version: "1.0", artifacts: entries }, bucket);
 }
 
-export async function storeManifest(artifacts: Artifacts, folder: string, manifest: unknown) {
+export async function storeManifest(
+  artifacts: Artifacts,
+  folder: string,
+  manifest: unknown,
+  bucket = "boot-images",
+) {
   const text = typeof manifest === "string" ? manifest : JSON.stringify(manifest);
-  const info = await store(artifacts, "boot-images", `${folder}/manifest.json`, text);
-  return { type: "s3" as const, path: `s3://boot-images/${folder}/manifest.json`, etag: info.etag };
+  const info = await store(artifacts, bucket, `${folder}/manifest.json`, text);
+  return { type: "s3" as const, path: `s3://${bucket}/${folder}/manifest.json`, etag: info.etag };
 }
 
 /** What an agent says of a part whose content is this text. */

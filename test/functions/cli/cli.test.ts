@@ -1,38 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { DomainError } from "../../../core/errors.ts";
-import { runCli } from "../../../functions/cli/cli.ts";
 import { UsageError } from "../../../functions/cli/command.ts";
-import type { CliCommand, CliContext } from "../../../functions/cli/command.ts";
+import type { CliCommand } from "../../../functions/cli/command.ts";
+import { runInTest } from "../../support/cli.ts";
 
 const never = () => Promise.reject(new Error("not part of this"));
 
 async function run(words: readonly string[], work: CliCommand["run"] = async () => 0) {
-  const said: string[] = [];
   const stop = new AbortController();
-  const context: CliContext = {
-    terminal: {
-      live: false,
-      columns: () => 80,
-      line: (text) => said.push(text),
-      status: () => undefined,
-      error: (text) => said.push(`! ${text}`),
-    },
-    run: never,
-    home: "/",
-    openTokens: () => Promise.reject(new Error("no store")),
-    audit: never,
-    backups: { export: never, import: never },
-    signal: stop.signal,
-    demo: {
-      connect: () => {
-        throw new Error("not part of this");
-      },
-      leftovers: never,
-      environment: {},
-      arch: "x64",
-      node: "node",
-    },
-  };
   const command: CliCommand = { name: "work", summary: "does it", help: "usage: ims work", run: work };
   const stopping: CliCommand = {
     ...command,
@@ -42,7 +17,7 @@ async function run(words: readonly string[], work: CliCommand["run"] = async () 
       throw new Error("aborted in the middle");
     },
   };
-  return { exitCode: await runCli([command, stopping], context, words), said };
+  return await runInTest([command, stopping], words, { signal: stop.signal });
 }
 
 describe("the command line", () => {
