@@ -1,7 +1,7 @@
 import type { Arch } from "./arch.ts";
 import type { PackOptions } from "./jobs/plan.ts";
 import type { LimitedPhase } from "./jobs/status.ts";
-import type { JobRunner } from "./ports/job-runner.ts";
+import type { RunnerName } from "./ports/job-runner.ts";
 
 /** What an operator decides and core obeys. Times in seconds unless the name says otherwise. */
 export interface Settings {
@@ -25,10 +25,10 @@ export interface Settings {
     readonly maxRunning: number;
     /** Further caps, for jobs of one architecture or on one runner; absent: as many as `maxRunning`. */
     readonly maxByArch: Readonly<Partial<Record<Arch, number>>>;
-    readonly maxByRunner: Readonly<Partial<Record<JobRunner["name"], number>>>;
+    readonly maxByRunner: Readonly<Partial<Record<RunnerName, number>>>;
     readonly heartbeatSeconds: number;
     /** A running job whose agent is silent for longer has lost it. */
-    readonly silenceSeconds: number;
+    readonly silenceSeconds: Readonly<Record<RunnerName, number>>;
     readonly maxLaunches: number;
     /** How long a job may be in each phase; longer ends it. Waiting for its turn does not count. */
     readonly phaseSeconds: Readonly<Record<LimitedPhase, number>>;

@@ -8,8 +8,8 @@ import { createTokens, type Tokens } from "../core/auth/tokens.ts";
 import { createIms, type Ims } from "../core/ims.ts";
 import type { Ports } from "../core/ports/index.ts";
 import type { Telemetry } from "../core/ports/telemetry.ts";
-import { openRunner } from "./compose/runner.ts";
 import { openAuthenticator } from "./compose/authenticator.ts";
+import { openRunners } from "./compose/runners.ts";
 import { openArtifacts, openJobLogs, openRecords, openSigner, prepareStorage } from "./compose/stores.ts";
 import type { Config } from "./config.ts";
 import type { ServeOptions } from "./http/serve.ts";
@@ -48,9 +48,9 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
   const logs = await openJobLogs(config);
   const onLack = (lack: string) =>
     telemetry.emit({ event: "isolation-lacks", level: "warn", jobsRunWithout: lack });
-  const runner = openRunner(config, { serviceUrl, agentEnv, onLack });
+  const { runners, close: closeRunners } = await openRunners(config, { serviceUrl, agentEnv, onLack });
   const { artifacts, uploads, signedUrls, parts } = store;
-  const ports: Ports = { records, artifacts, uploads, logs, runner, clock, ids, signer, telemetry };
+  const ports: Ports = { records, artifacts, uploads, logs, runners, clock, ids, signer, telemetry };
   const ims = createIms(ports, { ...config.settings, serviceVersion: version }, surroundings.wake);
   return {
     ims,
@@ -64,7 +64,10 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
     },
     settling: (ending) => told(telemetry, "settle", ims.settle(ending)),
     housekeeping: (ending) => tidy(ims, telemetry, ending, store.sweep),
-    close: () => records.close(),
+    async close() {
+      await closeRunners();
+      await records.close();
+    },
   };
 }
 

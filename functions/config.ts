@@ -3,6 +3,7 @@ import type { OidcConfig } from "../core/auth/oidc.ts";
 import { ARCHS } from "../core/arch.ts";
 import { SQUASHFS_COMPRESSIONS } from "../core/jobs/plan.ts";
 import { LIMITED_PHASES } from "../core/jobs/status.ts";
+import type { RunnerName } from "../core/ports/job-runner.ts";
 import type { Settings } from "../core/settings.ts";
 import {
   readStorage,
@@ -21,6 +22,7 @@ import {
   text,
   url,
   wholeNumber,
+  wordList,
   words,
 } from "./config/values.ts";
 
@@ -31,6 +33,8 @@ export interface Config extends StorageConfig {
   /** Folder of everything that is stored locally. */
   readonly data: string;
   readonly secretFile: string;
+  /** What runs jobs, in order of preference; several may be named, each once. */
+  readonly jobs: readonly RunnerKind[];
   /** Where agents find the service; absent: where it listens. */
   readonly agentUrl: string | undefined;
   /** Where it listens for agents alone; absent: nowhere. */
@@ -54,6 +58,10 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
+/** The runners that there are; each has its opener in `compose/runners.ts`. */
+const RUNNER_KINDS = ["local"] as const satisfies readonly RunnerName[];
+export type RunnerKind = (typeof RUNNER_KINDS)[number];
+
 const LONGEST_PHASE = 30 * 86_400;
 /** AWS's signatures are good for a week at most. */
 const LONGEST_URL_SECONDS = 7 * 86_400;
@@ -73,7 +81,7 @@ const Environment = v.object({
   IMS_OIDC_ADMIN_ROLE: v.optional(text, "ims-admin"),
   IMS_OIDC_READER_ROLE: v.optional(text, "ims-reader"),
   ...STORAGE_VARIABLES,
-  IMS_JOBS: v.optional(words(["local"]), "local"),
+  IMS_JOBS: v.optional(wordList(RUNNER_KINDS), "local"),
   IMS_AGENT_URL: v.optional(url),
   IMS_AGENT_HOST: v.optional(text),
   IMS_AGENT_PORT: v.optional(wholeNumber(0, 65_535)),
@@ -90,7 +98,7 @@ const Environment = v.object({
   IMS_JOB_LIMITS: v.optional(words(["on", "off"]), "on"),
   IMS_MAX_JOBS: v.optional(wholeNumber(0, 10_000), "2"),
   IMS_MAX_JOBS_BY_ARCH: v.optional(numbersByName(ARCHS, 0, 10_000), ""),
-  IMS_MAX_JOBS_BY_RUNNER: v.optional(numbersByName(["local"], 0, 10_000), ""),
+  IMS_MAX_JOBS_BY_RUNNER: v.optional(numbersByName(RUNNER_KINDS, 0, 10_000), ""),
   IMS_PHASE_SECONDS: v.optional(numbersByName(LIMITED_PHASES, 1, LONGEST_PHASE), ""),
   IMS_IDLE_SECONDS: v.optional(wholeNumber(60, LONGEST_PHASE), "14400"),
   IMS_IDLE_WARNING_SECONDS: v.optional(wholeNumber(0, LONGEST_PHASE), "900"),
@@ -166,8 +174,8 @@ const PHASE_SECONDS = {
 };
 /** On top of what the agent waits by itself, which then says which repository did not answer. */
 const REPOSITORY_GRACE_SECONDS = 300;
-/** Design promise: a dead local agent is a terminal error within 30 s. */
-const AGENT_SILENCE_SECONDS = 25;
+/** Design promise: a dead agent is a terminal error within 30 s, on a pod 60 s, on a node 180 s. */
+const AGENT_SILENCE_SECONDS = { local: 25, kubernetes: 55, ssh: 170 };
 
 /**
  * The configuration that the environment describes; none at all gives a service on loopback with storage under `./data`.
@@ -244,6 +252,7 @@ function toConfig(env: Environment, arch: string): Config {
     host: env.IMS_HOST,
     port: env.IMS_PORT,
     data: env.IMS_DATA,
+    jobs: env.IMS_JOBS,
     secretFile: env.IMS_SECRET_FILE ?? `${env.IMS_DATA}/secret`,
     agentUrl: env.IMS_AGENT_URL,
     agentListener: agentListener(env),

@@ -3,9 +3,16 @@ import type { Change, Stored } from "../ports/records.ts";
 import type { Settings } from "../settings.ts";
 import type { JobActivity } from "./activity.ts";
 import type { Job } from "./job.ts";
+import type { Place } from "./placement.ts";
 
-/** With slots it is due at once, without it waits for them. */
-export function queued(job: Job, slots: readonly string[], now: number): JobActivity {
+/** Where a new job has its place, and the slots that go with it. */
+export interface PlaceTaken {
+  readonly place: Place;
+  readonly slots: readonly string[];
+}
+
+/** With a place it is due at once, without it waits for one. */
+export function queued(job: Job, taken: PlaceTaken | undefined, now: number): JobActivity {
   const { id, arch, priority } = job;
   return {
     id,
@@ -13,7 +20,7 @@ export function queued(job: Job, slots: readonly string[], now: number): JobActi
     attempt: 0,
     arch,
     ...(priority === undefined ? {} : { priority }),
-    ...(slots.length === 0 ? {} : { slots: [...slots] }),
+    ...(taken === undefined ? {} : { ...taken.place, slots: [...taken.slots] }),
     since: isoTime(now),
   };
 }
@@ -24,12 +31,16 @@ function discardOf(job: Job, settings: Settings): JobActivity["discard"] {
   return { bucket: settings.buckets.images, prefix: `${job.planned_image_id}/` };
 }
 
-/** The change that has whatever a job still runs or holds stopped and cleaned; it belongs into the job's own commit. */
+/**
+ * The change that has whatever a job still runs or holds stopped and cleaned; it belongs into the job's own commit.
+ * `keepRemains`: what the runner keeps for administrators to look at stays.
+ */
 export function releaseChanges(
   activity: Stored<"job-activity">,
   job: Job,
   settings: Settings,
   now: number,
+  keepRemains = false,
 ): Change[] {
   if (activity.value.state === "releasing") return [];
   const discard = discardOf(job, settings);
@@ -37,6 +48,7 @@ export function releaseChanges(
     ...activity.value,
     state: "releasing",
     since: isoTime(now),
+    ...(keepRemains ? { keep_remains: true as const } : {}),
     ...(discard === undefined ? {} : { discard }),
   };
   return [{ op: "replace", kind: "job-activity", id: activity.id, version: activity.version, value }];

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { Arch } from "../arch.ts";
+import { RUNNER_NAMES } from "../ports/job-runner.ts";
 
 /**
  * What the service still has to do for a job. It exists from the job's creation until nothing of its work is left, so
@@ -17,12 +18,18 @@ export const JobActivity = v.object({
   priority: v.optional(v.number()),
   /** Ids of the slots that it holds, from before its launch until nothing of its work is left. */
   slots: v.optional(v.array(v.string())),
+  /** Where it is worked on, chosen together with its slots. Activities of older services do not say: the first runner. */
+  runner: v.optional(v.picklist(RUNNER_NAMES)),
+  /** Of a runner that has several. */
+  node: v.optional(v.string()),
   /** When this state began, UTC ISO 8601. */
   since: v.string(),
   /** When the agent was last heard. */
   last_seen: v.optional(v.string()),
   /** When somebody last used the job's shell. */
   shell_used: v.optional(v.string()),
+  /** An administrator ended it by hand and may want to look at what the runner keeps of it. */
+  keep_remains: v.optional(v.literal(true)),
   /** Bucket and prefix of objects to remove while releasing: what a failed job uploaded. */
   discard: v.optional(v.object({ bucket: v.string(), prefix: v.string() })),
 });

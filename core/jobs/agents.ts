@@ -1,6 +1,10 @@
 import type { CorePorts } from "../core-ports.ts";
 import { reapply } from "../retry.ts";
+import type { ShellAddresses } from "../ports/job-runner.ts";
 import type { Settings } from "../settings.ts";
+import { within } from "../time-limit.ts";
+import type { JobActivity } from "./activity.ts";
+import { refOf, runnerOf } from "./runners.ts";
 import { type AgentFailure, type AgentFinish, type AgentReport } from "./agent-messages.ts";
 import { createAgentGuard, gone } from "./agent-guard.ts";
 import type { AgentIdentity } from "./agent-tokens.ts";
@@ -17,6 +21,9 @@ import type { Plan } from "./plan.ts";
 import { recipeDownload } from "./recipe-download.ts";
 import { type ReportFacts, reported } from "./transitions.ts";
 import { createUploadTargets, type UploadTargets } from "./upload-targets.ts";
+
+/** Agents wait longer for an answer. */
+const ADDRESS_LIMIT_MS = 10_000;
 
 /**
  * What a job's agent may ask and say. Each call throws `gone` once the job is over or deleted, or a newer attempt has
@@ -42,7 +49,7 @@ export function createAgents(ports: CorePorts, settings: Settings, wake: () => v
   async function report(agent: AgentIdentity, message: AgentReport): Promise<void> {
     await reapply(ports, async () => {
       const { job, activity } = await working(agent);
-      const facts = await factsFor(ports, settings, job.value, message);
+      const facts = await factsFor(ports, settings, { job: job.value, activity: activity.value }, message);
       const value = reported(job.value, message, clock.now(), facts);
       const change =
         value === undefined
@@ -94,10 +101,24 @@ export function createAgents(ports: CorePorts, settings: Settings, wake: () => v
 async function factsFor(
   ports: CorePorts,
   settings: Settings,
-  job: Job,
-  { held }: AgentReport,
+  { job, activity }: { readonly job: Job; readonly activity: JobActivity },
+  { held, shell }: AgentReport,
 ): Promise<ReportFacts> {
-  const shellHost = settings.jobs.shell.host;
-  if (held === undefined || job.held_failure !== undefined) return { shellHost };
-  return { shellHost, logTail: await tailOrNothing(ports, job.id) };
+  const port = shell?.port;
+  const facts = port === undefined ? {} : { shell: await shellAddresses(ports, settings, activity, port) };
+  if (held === undefined || job.held_failure !== undefined) return facts;
+  return { ...facts, logTail: await tailOrNothing(ports, job.id) };
+}
+
+/** A runner that cannot tell now has the agent ask again. */
+async function shellAddresses(
+  { runners, clock }: CorePorts,
+  settings: Settings,
+  activity: JobActivity,
+  port: number,
+): Promise<ShellAddresses> {
+  const told = runnerOf(runners, activity)?.shellAddresses?.(refOf(activity), port);
+  if (told !== undefined) return await within(clock, ADDRESS_LIMIT_MS, "Finding the shell's address", told);
+  const address = { host: settings.jobs.shell.host, port };
+  return { customer: address, cluster: address };
 }

@@ -29,11 +29,11 @@ export function createJobChanges(ports: CorePorts, settings: Settings, wake: () 
   const { records, clock } = ports;
 
   /** Replaces the job and, when it is over, has its work released, in one commit. */
-  async function change(id: string, next: (job: Job) => Job): Promise<Job> {
+  async function change(id: string, byHand: boolean, next: (job: Job) => Job): Promise<Job> {
     const value = await reapply(ports, async () => {
       const stored = await getStored(records, "job", id);
       const job = next(stored.value);
-      const release = await releaseOf(stored.value, job);
+      const release = await releaseOf(stored.value, job, byHand);
       await records.commit([
         { op: "replace", kind: "job", id, version: stored.version, value: job },
         ...release,
@@ -45,12 +45,12 @@ export function createJobChanges(ports: CorePorts, settings: Settings, wake: () 
   }
 
   /** A job that has ended, or was moved out of `creating` before its launch, leaves the queue. */
-  async function releaseOf(before: Job, after: Job): Promise<Change[]> {
+  async function releaseOf(before: Job, after: Job, byHand: boolean): Promise<Change[]> {
     if (after.status === before.status && !isTerminal(after.status)) return [];
     const activity = await records.get("job-activity", after.id);
     if (activity === undefined) return [];
     if (!isTerminal(after.status) && activity.value.state !== "queued") return [];
-    return releaseChanges(activity, after, settings, clock.now());
+    return releaseChanges(activity, after, settings, clock.now(), byHand);
   }
 
   async function remove(id: string): Promise<void> {
@@ -68,8 +68,8 @@ export function createJobChanges(ports: CorePorts, settings: Settings, wake: () 
   }
 
   return {
-    update: (id, patch) => change(id, (job) => patched(job, patch, clock.now())),
-    cancel: (id) => change(id, (job) => cancelled(job, clock.now())),
+    update: (id, patch) => change(id, true, (job) => patched(job, patch, clock.now())),
+    cancel: (id) => change(id, false, (job) => cancelled(job, clock.now())),
     remove,
   };
 }

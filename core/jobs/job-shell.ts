@@ -1,18 +1,16 @@
+import type { ShellAddresses } from "../ports/job-runner.ts";
 import type { Job } from "./job.ts";
 
-/** Where a shell answers. */
-export interface ShellAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** The containers of a job whose shell answers now: both entries of `connection_info` say where (behaviour 155). */
-export function openShells(containers: Job["ssh_containers"], address: ShellAddress): Job["ssh_containers"] {
+/** The containers of a job whose shell answers now: `connection_info` says where (behaviour 155). */
+export function openShells(
+  containers: Job["ssh_containers"],
+  { customer, cluster }: ShellAddresses,
+): Job["ssh_containers"] {
   return (
     containers?.map((container) => ({
       ...container,
       status: "active",
-      connection_info: { customer_access: { ...address }, "cluster.local": { ...address } },
+      connection_info: { customer_access: { ...customer }, "cluster.local": { ...cluster } },
     })) ?? null
   );
 }

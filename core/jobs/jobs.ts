@@ -4,13 +4,14 @@ import { DomainError, isDomainError } from "../errors.ts";
 import type { CorePorts } from "../core-ports.ts";
 import type { Change } from "../ports/records.ts";
 import type { Settings } from "../settings.ts";
-import { queued } from "./activities.ts";
+import { type PlaceTaken, queued } from "./activities.ts";
 import { jobFilter, type JobQuery } from "./filter.ts";
 import type { Job } from "./job.ts";
 import { createJobChanges, type JobChanges, type JobPatch } from "./job-changes.ts";
 import { findJobSource } from "./job-source.ts";
 import { type JobFacts, type JobRequest, newJob } from "./new-job.ts";
 import { type JobInQueue, roomNow, withPlaces } from "./queue.ts";
+import { placedAt } from "./runners.ts";
 import { inputOf } from "./retry-job.ts";
 import { takeSlots } from "./slots.ts";
 
@@ -58,18 +59,18 @@ export function createJobs(ports: CorePorts, settings: Settings, wake: () => voi
 
   /** Nobody waits for a race about slots: who loses it waits for the next turn instead. */
   async function enqueue(job: Job): Promise<void> {
-    const slots = await roomNow(ports, settings.jobs, job.arch);
-    await records.commit(insertion(job, slots)).catch(async (error: unknown) => {
-      if (slots.length === 0 || !isDomainError(error, "lost-race")) throw error;
-      await records.commit(insertion(job, []));
+    const taken = await roomNow(ports, settings.jobs, job);
+    await records.commit(insertion(job, taken)).catch(async (error: unknown) => {
+      if (taken === undefined || !isDomainError(error, "lost-race")) throw error;
+      await records.commit(insertion(job));
     });
     wake();
   }
 
-  const insertion = (job: Job, slots: readonly string[]): Change[] => [
-    { op: "insert", kind: "job", id: job.id, value: job },
-    { op: "insert", kind: "job-activity", id: job.id, value: queued(job, slots, clock.now()) },
-    ...takeSlots(job.id, slots),
+  const insertion = (job: Job, taken?: PlaceTaken): Change[] => [
+    { op: "insert", kind: "job", id: job.id, value: placedAt(job, taken?.place) },
+    { op: "insert", kind: "job-activity", id: job.id, value: queued(job, taken, clock.now()) },
+    ...takeSlots(job.id, taken?.slots ?? []),
   ];
 
   const withPlace = async (job: Job): Promise<JobInQueue> =>

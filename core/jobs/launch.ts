@@ -1,10 +1,10 @@
 import { isoTime, listStored } from "../collection.ts";
 import { isDomainError } from "../errors.ts";
 import type { CorePorts } from "../core-ports.ts";
-import type { Stored } from "../ports/records.ts";
+import type { Change, Stored } from "../ports/records.ts";
 import type { Settings } from "../settings.ts";
 import { within } from "../time-limit.ts";
-import type { LaunchOrder } from "../ports/job-runner.ts";
+import type { JobRunner, LaunchOrder } from "../ports/job-runner.ts";
 import type { JobActivity } from "./activity.ts";
 import { agentToken } from "./agent-tokens.ts";
 import type { InFlight } from "./in-flight.ts";
@@ -12,7 +12,8 @@ import type { Job } from "./job.ts";
 import { failJob } from "./job-endings.ts";
 import { unsupported } from "./make-plan.ts";
 import { type Due, heldSlots, takeTurns } from "./queue.ts";
-import { GIB } from "./shortage.ts";
+import { sizesOf, workOf } from "./job-work.ts";
+import { placedAt, refOf, runnerNames, runnerOf } from "./runners.ts";
 import { takeSlots } from "./slots.ts";
 
 type Activity = Stored<"job-activity">;
@@ -28,36 +29,24 @@ export interface Launcher {
 const LAUNCH_LIMIT_MS = 300_000;
 
 export function createLauncher(ports: CorePorts, settings: Settings, inFlight: InFlight): Launcher {
-  const { records, runner, clock, ids, signer, telemetry } = ports;
+  const { records, runners, clock, ids, signer, telemetry } = ports;
 
-  /** The commit is the claim: of several processes one wins, and a crash right after it shows as a launch without agent. */
-  async function claim({ activity, slots }: Due): Promise<number> {
-    const { id, version } = activity;
-    const attempt = activity.value.attempt + 1;
-    const value: JobActivity = {
-      ...activity.value,
-      state: "launching",
-      attempt,
-      slots: [...(activity.value.slots ?? []), ...slots],
-      since: isoTime(clock.now()),
-    };
-    const change = { op: "replace", kind: "job-activity", id, version, value } as const;
-    await records.commit([change, ...takeSlots(id, slots)]);
-    return attempt;
-  }
-
-  async function start(id: string, attempt: number, limits: Limited): Promise<void> {
-    telemetry.emit({ event: "job-launched", level: "info", job: id, attempt, runner: runner.name });
-    const order = { jobId: id, attempt, token: agentToken(signer, { jobId: id, attempt }), ...limits };
+  async function start(runner: JobRunner, activity: JobActivity, job: Job): Promise<void> {
+    const { id, attempt, node } = activity;
+    telemetry.emit({ event: "job-launched", level: "info", job: id, attempt, runner: runner.name, node });
+    const token = agentToken(signer, { jobId: id, attempt });
+    const order = { ...refOf(activity), attempt, token, ...limitsOf(job, settings), work: workOf(job) };
     await within(clock, LAUNCH_LIMIT_MS, "Starting the agent", runner.launch(order));
   }
 
   async function launch(due: Due): Promise<void> {
     const { id } = due.activity;
-    const job = (await records.get("job", id))?.value;
-    const refusal = job === undefined ? undefined : unsupported(job, settings);
+    const runner = runnerOf(runners, { ...due.activity.value, ...due.taking?.place });
+    const job = await records.get("job", id);
+    if (job === undefined || runner === undefined) return;
+    const refusal = runner.name === "local" ? unsupported(job.value, settings) : undefined;
     if (refusal !== undefined) await failJob(ports, settings, id, refusal);
-    else await start(id, await claim(due), limitsOf(job, settings));
+    else await start(runner, await claim(ports, due, job), job.value);
   }
 
   async function guarded(due: Due): Promise<void> {
@@ -77,7 +66,7 @@ export function createLauncher(ports: CorePorts, settings: Settings, inFlight: I
       // Slots first: one that is freed in between is seen as held, never the other way round.
       const held = await heldSlots(ports);
       const activities = await listStored(records, "job-activity");
-      const turns = takeTurns(activities, held, settings.jobs, runner.name, () => ids.random());
+      const turns = takeTurns(activities, held, settings.jobs, runnerNames(runners), () => ids.random());
       return turns.due.flatMap((due) => inFlight.begin(due.activity.id, () => guarded(due)) ?? []);
     },
     async relaunchOrFail(activity, reason) {
@@ -95,9 +84,29 @@ export function createLauncher(ports: CorePorts, settings: Settings, inFlight: I
   };
 }
 
-type Limited = Pick<LaunchOrder, "limits">;
+function limitsOf(job: Job, settings: Settings): Pick<LaunchOrder, "limits"> {
+  return settings.jobs.limited ? { limits: sizesOf(job) } : {};
+}
 
-function limitsOf(job: Job | undefined, settings: Settings): Limited {
-  if (job === undefined || !settings.jobs.limited) return {};
-  return { limits: { memoryBytes: job.job_mem_size * GIB, diskBytes: job.build_env_size * GIB } };
+/** The commit is the claim: of several processes one wins, and a crash right after it shows as a launch without agent. */
+async function claim(
+  { records, clock }: CorePorts,
+  { activity, taking }: Due,
+  job: Stored<"job">,
+): Promise<JobActivity> {
+  const { id, version } = activity;
+  const value: JobActivity = {
+    ...activity.value,
+    ...taking?.place,
+    state: "launching",
+    attempt: activity.value.attempt + 1,
+    slots: [...(activity.value.slots ?? []), ...(taking?.slots ?? [])],
+    since: isoTime(clock.now()),
+  };
+  const changes: Change[] = [{ op: "replace", kind: "job-activity", id, version, value }];
+  const placed = placedAt(job.value, value);
+  if (placed.remote_build_node !== job.value.remote_build_node)
+    changes.push({ op: "replace", kind: "job", id, version: job.version, value: placed });
+  await records.commit([...changes, ...takeSlots(id, taking?.slots ?? [])]);
+  return value;
 }

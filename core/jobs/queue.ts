@@ -2,10 +2,13 @@ import * as v from "valibot";
 import { listStored } from "../collection.ts";
 import type { CorePorts } from "../core-ports.ts";
 import type { Ports } from "../ports/index.ts";
+import type { RunnerName } from "../ports/job-runner.ts";
 import type { Stored } from "../ports/records.ts";
 import type { Settings } from "../settings.ts";
 import type { Job } from "./job.ts";
-import { chooseSlots, type Placement } from "./slots.ts";
+import type { PlaceTaken } from "./activities.ts";
+import { choosePlace, type Need } from "./placement.ts";
+import { runnerNames } from "./runners.ts";
 
 type Activity = Stored<"job-activity">;
 
@@ -18,8 +21,8 @@ export type JobInQueue = Job & { readonly queue?: QueuePlace };
 
 export interface Due {
   readonly activity: Activity;
-  /** What it has to take before it is launched; none when it holds them already. */
-  readonly slots: readonly string[];
+  /** What it has to take before it is launched; absent when it has its place already. */
+  readonly taking?: PlaceTaken;
 }
 
 export interface Turns {
@@ -33,13 +36,14 @@ export async function heldSlots({ records }: Pick<Ports, "records">): Promise<Se
 
 /**
  * Whose turn it is. First come, first served within a priority; who finds one cap full lets those pass who do not count
- * for it. `activities` in the order of their creation.
+ * for it. `activities` in the order of their creation, `runners` those of this process: what has its place on another
+ * is left to whoever has that.
  */
 export function takeTurns(
   activities: readonly Activity[],
   held: ReadonlySet<string>,
   settings: Settings["jobs"],
-  runner: Placement["runner"],
+  runners: readonly RunnerName[],
   random: () => number,
 ): Turns {
   const taken = new Set(held);
@@ -47,14 +51,14 @@ export function takeTurns(
   const waiting = new Map<string, QueuePlace>();
   let shut: string | undefined;
   for (const activity of inOrder(activities)) {
-    const { arch, slots: own = [] } = activity.value;
+    const { arch, runner = runners[0], slots: own = [] } = activity.value;
     if (own.length > 0) {
-      due.push({ activity, slots: [] });
+      if (runners.some((name) => name === runner)) due.push({ activity });
       continue;
     }
     const choice =
       shut === undefined
-        ? chooseSlots({ arch, runner }, taken, settings, random)
+        ? choosePlace({ arch }, runners, taken, settings, random)
         : { full: shut, everybody: true };
     if ("full" in choice) {
       waiting.set(activity.id, { position: waiting.size + 1, reason: choice.full });
@@ -62,7 +66,7 @@ export function takeTurns(
       continue;
     }
     for (const slot of choice.slots) taken.add(slot);
-    due.push({ activity, slots: choice.slots });
+    due.push({ activity, taking: choice });
   }
   return { due, waiting };
 }
@@ -73,20 +77,20 @@ function inOrder(activities: readonly Activity[]): Activity[] {
     .toSorted((a, b) => (b.value.priority ?? 0) - (a.value.priority ?? 0));
 }
 
-/** Slots for a new job that need not wait: there is room, and nobody has waited longer. */
+/** The place of a new job that need not wait: there is room, and nobody has waited longer. */
 export async function roomNow(
   ports: CorePorts,
   settings: Settings["jobs"],
-  arch: Placement["arch"],
-): Promise<readonly string[]> {
-  const choice = chooseSlots({ arch, runner: ports.runner.name }, await heldSlots(ports), settings, () =>
+  need: Need,
+): Promise<PlaceTaken | undefined> {
+  const choice = choosePlace(need, runnerNames(ports.runners), await heldSlots(ports), settings, () =>
     ports.ids.random(),
   );
-  if ("full" in choice) return [];
+  if ("full" in choice) return undefined;
   const waiting = (await listStored(ports.records, "job-activity")).some(
     ({ value: { state, slots = [] } }) => state === "queued" && slots.length === 0,
   );
-  return waiting ? [] : choice.slots;
+  return waiting ? undefined : choice;
 }
 
 /** The jobs with their places in the queue. Costs nothing unless one of them is `creating`. */
@@ -97,7 +101,7 @@ export async function withPlaces(
 ): Promise<JobInQueue[]> {
   if (!jobs.some(({ status }) => status === "creating")) return [...jobs];
   const [activities, held] = await Promise.all([listStored(ports.records, "job-activity"), heldSlots(ports)]);
-  const { waiting } = takeTurns(activities, held, settings, ports.runner.name, () => 0);
+  const { waiting } = takeTurns(activities, held, settings, runnerNames(ports.runners), () => 0);
   return jobs.map((job) => {
     const queue = waiting.get(job.id);
     return queue === undefined ? job : { ...job, queue };

@@ -1,10 +1,13 @@
-import { listStored } from "../collection.ts";
+import { listStored, listValues } from "../collection.ts";
 import { isDomainError } from "../errors.ts";
 import type { CorePorts } from "../core-ports.ts";
+import type { JobRef, JobRunner } from "../ports/job-runner.ts";
 import type { Settings } from "../settings.ts";
 import { within } from "../time-limit.ts";
+import type { JobActivity } from "./activity.ts";
 import { createInFlight } from "./in-flight.ts";
 import { createLauncher } from "./launch.ts";
+import { runnerOf } from "./runners.ts";
 import { createSupervisor } from "./supervise.ts";
 
 export interface Reconciler {
@@ -14,7 +17,7 @@ export interface Reconciler {
    * takes long (removing a large work folder) goes on after the answer, so that no job waits for another one.
    */
   tick(): Promise<void>;
-  /** Stops whatever the runner still has of jobs that nobody knows any more. */
+  /** Stops whatever the runners still have of jobs that nobody knows any more, or that are worked on elsewhere. */
   sweep(): Promise<void>;
 }
 
@@ -22,7 +25,7 @@ export interface Reconciler {
 const PATIENCE_MS = 5000;
 
 export function createReconciler(ports: CorePorts, settings: Settings): Reconciler {
-  const { records, runner, clock } = ports;
+  const { records, runners, clock } = ports;
   const inFlight = createInFlight();
   const launcher = createLauncher(ports, settings, inFlight);
   const supervise = createSupervisor(ports, settings, launcher);
@@ -47,15 +50,32 @@ export function createReconciler(ports: CorePorts, settings: Settings): Reconcil
     await patiently(await launcher.launchDue());
   }
 
+  async function isWanted(
+    runner: JobRunner,
+    { jobId, node }: JobRef,
+    activity: JobActivity | undefined,
+  ): Promise<boolean> {
+    // What is being placed anew may have its place here in a moment.
+    if (activity !== undefined && activity.state !== "running") return true;
+    if (activity !== undefined) return runnerOf(runners, activity) === runner && activity.node === node;
+    return runner.releaseShell !== undefined && (await records.get("job", jobId)) !== undefined;
+  }
+
+  async function sweep(runner: JobRunner): Promise<void> {
+    const left = await runner.leftovers();
+    // Read after the list was made: a job that was launched meanwhile is known by then.
+    const activities = new Map((await listValues(records, "job-activity")).map((value) => [value.id, value]));
+    for (const ref of left)
+      if (!(await isWanted(runner, ref, activities.get(ref.jobId)))) await runner.stop(ref);
+  }
+
   return {
     tick: () => guarded(ports, "all", tick),
-    sweep: () =>
-      guarded(ports, "leftovers", async () => {
-        const known = new Set((await listStored(records, "job-activity")).map(({ id }) => id));
-        // Listed after the ids were read, a job launched meanwhile would look forgotten: ask again before stopping.
-        for (const id of await runner.leftovers())
-          if (!known.has(id) && (await records.get("job-activity", id)) === undefined) await runner.stop(id);
-      }),
+    async sweep() {
+      await Promise.all(
+        runners.map((runner) => guarded(ports, `leftovers ${runner.name}`, () => sweep(runner))),
+      );
+    },
   };
 }
 

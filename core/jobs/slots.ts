@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { Arch } from "../arch.ts";
-import type { JobRunner } from "../ports/job-runner.ts";
+import type { RunnerName } from "../ports/job-runner.ts";
 import type { Change } from "../ports/records.ts";
 import type { Settings } from "../settings.ts";
 
@@ -13,7 +13,7 @@ export const JobSlot = v.object({ id: v.string(), job: v.string() });
 /** What decides which caps a job counts for. */
 export interface Placement {
   readonly arch: Arch | undefined;
-  readonly runner: JobRunner["name"];
+  readonly runner: RunnerName;
 }
 
 interface Cap {

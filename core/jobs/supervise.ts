@@ -7,9 +7,11 @@ import { within } from "../time-limit.ts";
 import { releaseChanges } from "./activities.ts";
 import { failJob } from "./job-endings.ts";
 import type { Launcher } from "./launch.ts";
+import { createRelease } from "./release.ts";
 import { agentDied, agentSilent, overdue } from "./losses.ts";
+import type { JobActivity } from "./activity.ts";
+import { refOf, runnerOf } from "./runners.ts";
 import { isTerminal } from "./status.ts";
-import { freeSlotChanges } from "./slots.ts";
 
 type Activity = Stored<"job-activity">;
 
@@ -17,7 +19,6 @@ type Activity = Stored<"job-activity">;
 const LAUNCH_GRACE_MS = 10_000;
 /** A runner that does not answer for longer cannot tell. Removing a large work folder takes its time. */
 const INSPECT_LIMIT_MS = 15_000;
-const STOP_LIMIT_MS = 900_000;
 
 /** Looks after one job: ends it when its agent or its time is gone, cleans up after it when it is over. */
 export function createSupervisor(
@@ -25,57 +26,57 @@ export function createSupervisor(
   settings: Settings,
   launcher: Launcher,
 ): (activity: Activity) => Promise<void> {
-  const { records, runner, clock, telemetry } = ports;
+  const { records, runners, clock, telemetry } = ports;
   const startedAt = clock.now();
 
-  async function release({ id, version, value }: Activity): Promise<void> {
-    await within(clock, STOP_LIMIT_MS, "Cleaning up after the job", runner.stop(id));
-    await discardObjects(ports, value.discard);
-    const isDeleted = (await records.get("job", id)) === undefined;
-    if (isDeleted) await ports.logs.remove(id);
-    const free = freeSlotChanges(value.slots ?? []);
-    await records.commit([{ op: "remove", kind: "job-activity", id, version }, ...free]);
-    // Nobody can add to it any more. Should this not come about, it is made good when old logs are looked for.
-    if (!isDeleted) await ports.logs.complete(id);
-  }
+  const release = createRelease(ports);
 
   /** A runner that fails is one that cannot tell: the agent's silence decides then. */
-  async function inspect(id: string): Promise<AgentPresence> {
+  async function inspect({ value }: Activity): Promise<AgentPresence> {
+    const runner = runnerOf(runners, value);
+    if (runner === undefined)
+      return { state: "unknown", reason: "Another process of the service has its runner." };
     try {
-      return await within(clock, INSPECT_LIMIT_MS, "Looking for the agent", runner.inspect(id));
+      return await within(clock, INSPECT_LIMIT_MS, "Looking for the agent", runner.inspect(refOf(value)));
     } catch (error) {
       if (!isDomainError(error)) throw error;
-      telemetry.emit({ event: "inspect-failed", level: "warn", job: id, reason: error.message });
+      telemetry.emit({ event: "inspect-failed", level: "warn", job: value.id, reason: error.message });
       return { state: "unknown", reason: error.message };
     }
+  }
+
+  /** Seconds. */
+  function patienceWith({ runner = runners[0]?.name ?? "local" }: JobActivity): number {
+    return settings.jobs.silenceSeconds[runner];
   }
 
   async function running(activity: Activity, job: Stored<"job">): Promise<void> {
     const { id, value } = activity;
     const fail = failJob.bind(undefined, ports, settings, id);
     const now = clock.now();
-    const presence = await inspect(id);
+    const presence = await inspect(activity);
     if (presence.state === "absent") return await fail(agentDied(presence));
     // While the service was down nobody could be heard, so silence counts from its start at the earliest.
     const heard = Math.max(Date.parse(value.last_seen ?? value.since), startedAt);
     const silence = Math.floor((now - heard) / 1000);
-    if (silence > settings.jobs.silenceSeconds) return await fail(agentSilent(silence));
+    const patience = patienceWith(value);
+    if (silence > patience) return await fail(agentSilent(silence));
     // Nor could an agent say then that it had gone on to the next phase.
-    if (now - startedAt <= settings.jobs.silenceSeconds * 1000) return;
+    if (now - startedAt <= patience * 1000) return;
     const late = overdue(job.value, value, { since: startedAt, now }, settings.jobs);
     if (late !== undefined) await fail(late);
   }
 
   async function launching(activity: Activity): Promise<void> {
     const age = clock.now() - Date.parse(activity.value.since);
-    const presence = await inspect(activity.id);
+    const presence = await inspect(activity);
     if (presence.state === "absent") {
       if (age > LAUNCH_GRACE_MS) await launcher.relaunchOrFail(activity, presence.reason);
       return;
     }
     // As with one that runs: nobody could be heard while the service was down.
     const silence = Math.min(age, clock.now() - startedAt);
-    if (silence > settings.jobs.silenceSeconds * 1000)
+    if (silence > patienceWith(activity.value) * 1000)
       await failJob(ports, settings, activity.id, agentSilent(Math.floor(silence / 1000)));
   }
 
@@ -90,10 +91,4 @@ export function createSupervisor(
     if (state === "running") await running(activity, job);
     else if (state === "launching") await launching(activity);
   };
-}
-
-async function discardObjects(ports: CorePorts, discard: Activity["value"]["discard"]): Promise<void> {
-  if (discard === undefined) return;
-  for await (const info of ports.artifacts.list(discard.bucket, discard.prefix))
-    await ports.artifacts.remove(info);
 }

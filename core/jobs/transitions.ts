@@ -1,4 +1,5 @@
 import { isoTime } from "../collection.ts";
+import type { ShellAddresses } from "../ports/job-runner.ts";
 import type { AgentReport } from "./agent-messages.ts";
 import type { JobFailure } from "./failure.ts";
 import type { Job, JobProgress } from "./job.ts";
@@ -32,8 +33,8 @@ export function reported(
 
 /** What a report does not say itself. */
 export interface ReportFacts {
-  /** On which the job's shell listens. */
-  readonly shellHost?: string;
+  /** Where the shell that the report tells of is reached. */
+  readonly shell?: ShellAddresses | undefined;
   /** The log's last lines; asked for with a failure that is held back. */
   readonly logTail?: readonly string[];
 }
@@ -44,10 +45,10 @@ function heldFailure(job: Job, { held }: AgentReport, { logTail = [] }: ReportFa
   return { held_failure: { ...held, log_tail: [...logTail] } };
 }
 
-function shells(job: Job, { status, shell }: AgentReport, { shellHost }: ReportFacts): Partial<Job> {
+function shells(job: Job, { status }: AgentReport, { shell }: ReportFacts): Partial<Job> {
   const { ssh_containers } = job;
-  if (status === "waiting_on_user" && shell !== undefined && shellHost !== undefined)
-    return { ssh_containers: openShells(ssh_containers, { host: shellHost, port: shell.port }) };
+  if (status === "waiting_on_user" && shell !== undefined)
+    return { ssh_containers: openShells(ssh_containers, shell) };
   const isOver = job.status === "waiting_on_user" && status !== "waiting_on_user";
   return isOver ? { ssh_containers: closeShells(ssh_containers) } : {};
 }

@@ -14,7 +14,8 @@ export interface Ports {
   readonly artifacts: Artifacts;
   readonly uploads: UploadSessions;
   readonly logs: JobLogs;
-  readonly runner: JobRunner;
+  /** In order of preference. Empty: jobs are launched by another process on the same store. */
+  readonly runners: readonly JobRunner[];
   readonly clock: Clock;
   readonly ids: Ids;
   readonly signer: Signer;

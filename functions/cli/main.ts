@@ -62,13 +62,15 @@ process.exitCode = await runCli(
     migrate: createMigrate(process.env, process.arch),
     demo: {
       connect: (url, signal) => createApiClient({ url, signal }),
-      leftovers: (data) =>
-        createLocalRunner({
+      leftovers: async (data) => {
+        const runner = createLocalRunner({
           workRoot: join(data, "work"),
           serviceUrl: () => "",
           agentCommand: [process.execPath],
           agentEnv: environment,
-        }).leftovers(),
+        });
+        return (await runner.leftovers()).map(({ jobId }) => jobId);
+      },
       arch: process.arch,
       environment: Object.fromEntries(
         Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),

@@ -38,6 +38,15 @@ export const headerName = v.pipe(
 export const words = <const W extends readonly [string, ...string[]]>(all: W) =>
   v.picklist(all, `is none of ${all.join(", ")}`);
 
+/** Separated by commas, each at most once, at least one; the order counts. */
+export const wordList = <const W extends string>(all: readonly W[]) =>
+  v.pipe(
+    v.string(),
+    v.transform((list) => list.split(",").map((word) => word.trim())),
+    v.array(v.picklist(all, `names something else than ${all.join(", ")}`)),
+    v.check((list) => new Set(list).size === list.length, "names one of them twice"),
+  );
+
 /** `name=number,...`: each name at most once; those that are not named keep what they have. */
 export const numbersByName = <const Name extends string>(names: readonly Name[], min: number, max: number) =>
   v.pipe(

@@ -37,7 +37,7 @@ describe.each(["auto", "none"] as const)("the agent's program, isolation %s", (i
     const failure = await until(() => agent.service.failed());
     expect(failure).toMatchObject({ code: "build_failed", exit_code: 5 });
     expect(await cleanedUp(agent)).toBe(true);
-    expect((await agent.runner.inspect(agent.jobId)).state).toBe("absent");
+    expect((await agent.runner.inspect(agent)).state).toBe("absent");
     const statuses = new Set(agent.service.reports.map(({ status }) => status));
     expect([...statuses]).toEqual(["fetching_recipe", "building_image"]);
     expect(agent.service.log()).toContain("no such package\n");
@@ -63,7 +63,7 @@ describe.each(["auto", "none"] as const)("the agent's program, isolation %s", (i
     await building(agent);
     agent.service.intercept(() => 410);
     expect(await cleanedUp(agent)).toBe(true);
-    expect(await agent.runner.inspect(agent.jobId)).toEqual({
+    expect(await agent.runner.inspect(agent)).toEqual({
       state: "absent",
       reason: "exit code 0: The service no longer needs this agent.",
     });
@@ -75,7 +75,7 @@ describe.each(["auto", "none"] as const)("the agent's program, isolation %s", (i
     await building(agent);
     await agent.service.stop();
     expect(await cleanedUp(agent)).toBe(true);
-    expect(await agent.runner.inspect(agent.jobId)).toEqual({
+    expect(await agent.runner.inspect(agent)).toEqual({
       state: "absent",
       reason: "exit code 1: The service did not answer for 1 seconds.",
     });
@@ -103,12 +103,10 @@ describe("the agent's program", () => {
   it("keeps its work folder when told to, but nothing that runs", async () => {
     const agent = await createAgentProcess("(setsid sleep 300 &); exit 5", { env: { IMS_KEEP_WORK: "1" } });
     await agent.launch();
-    await until(async () =>
-      (await agent.runner.inspect(agent.jobId)).state === "absent" ? true : undefined,
-    );
+    await until(async () => ((await agent.runner.inspect(agent)).state === "absent" ? true : undefined));
     await until(async () => ((await agent.remains()).processes.length === 0 ? true : undefined));
     expect(await readdir(agent.workFolder)).toContain("recipe.tar.gz");
-    await agent.runner.stop(agent.jobId);
+    await agent.runner.stop(agent);
     expect(await agent.remains()).toEqual(NOTHING);
   });
 

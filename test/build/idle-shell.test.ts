@@ -33,7 +33,7 @@ describe("a shell that nobody uses", () => {
     expect(code).not.toBe(0);
     expect(await failed(agent)).toMatchObject({ code: "build_failed", exit_code: 3 });
     expect(agent.service.log()).toContain("Nobody used the job's shell for 6 s");
-    await agent.runner.stop(agent.jobId);
+    await agent.runner.stop(agent);
     expect(await agent.remains()).toEqual(NOTHING);
   });
 

@@ -35,11 +35,9 @@ describe.each(["auto", "none"] as const)("kill -9 of an agent, isolation %s", (i
       await agent.launch();
       await delay(wait);
       await kill9(agent);
-      await until(async () =>
-        (await agent.runner.inspect(agent.jobId)).state === "absent" ? true : undefined,
-      );
-      expect(await agent.runner.leftovers()).toEqual([agent.jobId]);
-      await agent.runner.stop(agent.jobId);
+      await until(async () => ((await agent.runner.inspect(agent)).state === "absent" ? true : undefined));
+      expect(await agent.runner.leftovers()).toEqual([{ jobId: agent.jobId }]);
+      await agent.runner.stop(agent);
       expect(await agent.remains()).toEqual(NOTHING);
       expect(await agent.runner.leftovers()).toEqual([]);
     },
@@ -53,10 +51,8 @@ describe.each(["auto", "none"] as const)("kill -9 of an agent, isolation %s", (i
     expect(before.length).toBeGreaterThan(4);
     expect((await agent.remains()).mounts).toHaveLength(isRoot && isolation === "none" ? 2 : 0);
     await kill9(agent);
-    await until(async () =>
-      (await agent.runner.inspect(agent.jobId)).state === "absent" ? true : undefined,
-    );
-    await agent.runner.stop(agent.jobId);
+    await until(async () => ((await agent.runner.inspect(agent)).state === "absent" ? true : undefined));
+    await agent.runner.stop(agent);
     expect(await agent.remains()).toEqual(NOTHING);
     const alive = (await listProcesses()).map(({ pid }) => pid);
     expect(before.filter((pid) => alive.includes(pid))).toEqual([]);

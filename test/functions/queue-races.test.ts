@@ -27,11 +27,12 @@ async function services(count: number) {
   const signer = createHmacSigner(new Uint8Array(32).fill(7));
   const signing = { signer, clock, publicUrl: () => "http://localhost" };
   const artifacts = createMemoryArtifacts(signing);
+  const runner = createScriptedRunner();
   const shared = {
     artifacts,
     uploads: createMemoryUploads({ ...signing, artifacts }),
     logs: createMemoryJobLogs(),
-    runner: createScriptedRunner(),
+    runners: [runner],
     clock,
     ids: createSystemIds(),
     signer,
@@ -50,7 +51,7 @@ async function services(count: number) {
   };
   const all: Ims[] = [];
   for (let n = 0; n < count; n += 1) all.push(await start());
-  return { all, start, ...shared };
+  return { all, start, runner, ...shared };
 }
 
 async function requestFor(ims: Ims, artifacts: Ports["artifacts"]): Promise<JobRequest> {

@@ -12,6 +12,7 @@ import { type Isolation, type Remains, remainsOf } from "./local-runner.ts";
 import { program } from "./programs.ts";
 import { TOKEN, startStubService } from "./stub-service.ts";
 import type { StubService } from "./stub-service.ts";
+import { jobWork } from "./job-work.ts";
 
 /** The agent's real program, started by the local runner, before a stub of the service. */
 export interface AgentProcess {
@@ -91,7 +92,7 @@ export async function createAgentProcess(
   const limits = options.limits === undefined ? {} : { limits: options.limits };
   const workFolder = join(workRoot, jobId);
   onTestFinished(async () => {
-    await runner.stop(jobId);
+    await runner.stop({ jobId });
     await service.stop();
   });
   return {
@@ -100,7 +101,7 @@ export async function createAgentProcess(
     service,
     workFolder,
     base,
-    launch: () => runner.launch({ jobId, attempt: 1, token: TOKEN, ...limits }),
+    launch: () => runner.launch({ jobId, attempt: 1, token: TOKEN, work: jobWork(jobId), ...limits }),
     remains: () => remainsOf(workRoot, jobId),
   };
 }

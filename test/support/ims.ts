@@ -44,7 +44,7 @@ export function createTestService(
     artifacts,
     uploads,
     logs: createMemoryJobLogs(),
-    runner,
+    runners: [runner],
     clock,
     ids: { uuid: () => randomUUID(), secret: () => randomBytes(32).toString("base64url"), random: () => 0.5 },
     signer,

@@ -77,7 +77,7 @@ export async function createRunnerBench(isolation: Isolation, behaviour = IDLE):
   const runner = again();
 
   onTestFinished(async () => {
-    for (const job of jobs) await runner.stop(job);
+    for (const job of jobs) await runner.stop({ jobId: job });
     await rm(base, { recursive: true, force: true });
   });
 

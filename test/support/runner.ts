@@ -22,12 +22,12 @@ export function createScriptedRunner(): ScriptedRunner {
       runner.launched.push(order);
       runner.presence.set(order.jobId, { state: "running" });
     },
-    inspect: async (jobId) => runner.presence.get(jobId) ?? { state: "absent" },
-    async stop(jobId) {
+    inspect: async ({ jobId }) => runner.presence.get(jobId) ?? { state: "absent" },
+    async stop({ jobId }) {
       runner.stopped.push(jobId);
       runner.presence.delete(jobId);
     },
-    leftovers: async () => [...runner.presence.keys()],
+    leftovers: async () => [...runner.presence.keys()].map((jobId) => ({ jobId })),
   };
   return runner;
 }

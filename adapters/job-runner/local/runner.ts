@@ -1,4 +1,4 @@
-import type { JobRunner, LaunchOrder } from "../../../core/ports/job-runner.ts";
+import type { JobRef, JobRunner, LaunchOrder } from "../../../core/ports/job-runner.ts";
 import { listProcesses } from "../../process/process-table.ts";
 import { createRunCommand } from "../../process/spawn.ts";
 import { createTrash } from "../../process/work-folder.ts";
@@ -45,12 +45,12 @@ export function createLocalRunner(config: LocalRunnerConfig): JobRunner {
       });
     },
 
-    inspect: async (jobId) => {
+    inspect: async ({ jobId }) => {
       const at = await place(jobId);
       return await lookFor(at, () => started.get(jobId)?.ending);
     },
 
-    stop: async (jobId) => {
+    stop: async ({ jobId }) => {
       const at = await place(jobId);
       await claimed(at.claims, at.jobId, () => clean(at));
     },
@@ -63,7 +63,7 @@ export function createLocalRunner(config: LocalRunnerConfig): JobRunner {
         const id = jobOf(view, root);
         if (id !== undefined) ids.add(id);
       }
-      return [...ids].sort();
+      return [...ids].sort().map((jobId): JobRef => ({ jobId }));
     },
   };
 }

@@ -63,7 +63,7 @@ describe.runIf(isRoot)("what a build sees of the machine", () => {
     expect(await readFile(join(agent.base, "data/records"), "utf8")).toBe("here");
     expect(await readdir(agent.workFolder)).toContain("recipe.tar.gz");
     expect((await agent.remains()).mounts).toEqual([]);
-    await agent.runner.stop(agent.jobId);
+    await agent.runner.stop(agent);
     expect(await agent.remains()).toEqual(NOTHING);
   });
 
@@ -104,6 +104,6 @@ describe("a job on a machine that cannot keep it apart", () => {
     ]);
     for (const lack of lacks)
       expect(agent.service.log().split(`This job runs without ${lack}.`)).toHaveLength(2);
-    await agent.runner.stop(agent.jobId);
+    await agent.runner.stop(agent);
   });
 });

@@ -6,6 +6,7 @@ import { listProcesses } from "../../../adapters/process/process-table.ts";
 import type { AgentPresence } from "../../../core/ports/job-runner.ts";
 import { createAgentProcess } from "../../support/agent-process.ts";
 import { IDLE, NOTHING, createRunnerBench, until } from "../../support/local-runner.ts";
+import { jobWork } from "../../support/job-work.ts";
 
 /** Takes half a gigabyte of memory at once. */
 const EAT = "dd if=/dev/zero of=/dev/null bs=500M count=1";
@@ -50,10 +51,16 @@ describe.runIf(canLimitMemory)("the memory that a job asked for", () => {
       `for f in $(echo $IMS_CONFINEMENT | grep -o '/sys/fs/cgroup[^"]*ims-job[^"]*'); do echo 0 >$f/cgroup.procs; done; exec ${EAT}`,
     );
     const jobId = newJob();
-    await runner.launch({ jobId, attempt: 1, token: "t", limits: { ...limits, memoryBytes: 32 * MIB } });
+    await runner.launch({
+      jobId,
+      attempt: 1,
+      token: "t",
+      work: jobWork(jobId),
+      limits: { ...limits, memoryBytes: 32 * MIB },
+    });
     const told = { cause: "oom-killed", memory: { limitBytes: 32 * MIB, peakBytes: 32 * MIB } };
-    expect(await absence(() => runner.inspect(jobId))).toMatchObject(told);
-    expect(await again().inspect(jobId)).toMatchObject(told);
+    expect(await absence(() => runner.inspect({ jobId }))).toMatchObject(told);
+    expect(await again().inspect({ jobId })).toMatchObject(told);
   });
 });
 
@@ -84,7 +91,7 @@ describe("why there is no agent", () => {
     const agent = { pid: process.pid, started: "1" };
     const note = { agent, boot: "of-yesterday", attempt: 1, groups: [] };
     await writeFile(join(workRoot, ".agents", `${job}.json`), JSON.stringify(note));
-    expect(await runner.inspect(job)).toEqual({ state: "absent", cause: "machine-restarted" });
+    expect(await runner.inspect({ jobId: job })).toEqual({ state: "absent", cause: "machine-restarted" });
   });
 
   it.each(["auto", "none"] as const)(
@@ -92,13 +99,13 @@ describe("why there is no agent", () => {
     async (isolation) => {
       const { runner, again, newJob, workRoot, remains, started } = await createRunnerBench(isolation);
       const job = newJob();
-      await runner.launch({ jobId: job, attempt: 1, token: "t" });
+      await runner.launch({ jobId: job, attempt: 1, token: "t", work: jobWork(job) });
       await until(async () => (await started(job)).length > 0 || undefined);
       await rm(join(workRoot, job), { recursive: true });
-      expect(await again().inspect(job)).toEqual({ state: "absent", cause: "work-folder-gone" });
+      expect(await again().inspect({ jobId: job })).toEqual({ state: "absent", cause: "work-folder-gone" });
       const before = (await remains(job)).processes;
       expect(before).not.toEqual([]);
-      await runner.stop(job);
+      await runner.stop({ jobId: job });
       expect(await remains(job)).toEqual(NOTHING);
       const alive = (await listProcesses()).map(({ pid }) => pid);
       expect(before.filter((pid) => alive.includes(pid))).toEqual([]);
@@ -108,9 +115,9 @@ describe("why there is no agent", () => {
   it.each(["SIGKILL", "SIGSEGV", "SIGABRT"])("is %s when that killed it", async (signal) => {
     const { runner, newJob } = await createRunnerBench("none", `kill -${signal.slice(3)} $$; ${IDLE}`);
     const job = newJob();
-    await runner.launch({ jobId: job, attempt: 1, token: "t" });
+    await runner.launch({ jobId: job, attempt: 1, token: "t", work: jobWork(job) });
     const told = await until(async () => {
-      const { reason } = await absence(() => runner.inspect(job));
+      const { reason } = await absence(() => runner.inspect({ jobId: job }));
       return reason;
     });
     expect(told).toBe(`killed by ${signal}`);
@@ -122,9 +129,9 @@ describe("why there is no agent", () => {
       'echo "last words" >&2; rm -rf "$IMS_WORK_FOLDER"; exit 4',
     );
     const job = newJob();
-    await runner.launch({ jobId: job, attempt: 1, token: "t" });
+    await runner.launch({ jobId: job, attempt: 1, token: "t", work: jobWork(job) });
     expect(await readFile(join(workRoot, ".agents", `${job}.json`), "utf8")).toContain('"attempt":1');
-    const told = await until(async () => (await absence(() => runner.inspect(job))).reason);
+    const told = await until(async () => (await absence(() => runner.inspect({ jobId: job }))).reason);
     expect(told).toContain("last words");
   });
 });

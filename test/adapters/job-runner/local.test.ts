@@ -7,9 +7,15 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { listProcesses } from "../../../adapters/process/process-table.ts";
 import { IDLE, NOTHING, createRunnerBench, until } from "../../support/local-runner.ts";
 import type { Isolation } from "../../support/local-runner.ts";
+import { jobWork } from "../../support/job-work.ts";
 
 const isRoot = process.getuid?.() === 0;
-const order = (jobId: string, attempt = 1) => ({ jobId, attempt, token: `secret-${attempt}` });
+const order = (jobId: string, attempt = 1) => ({
+  jobId,
+  attempt,
+  token: `secret-${attempt}`,
+  work: jobWork(jobId),
+});
 
 /** A process with a job's environment that no runner knows of. */
 function stray(env: Record<string, string>): void {
@@ -51,7 +57,7 @@ describe("the local runner's work folder", () => {
     const { runner, again, newJob, workRoot } = await createRunnerBench("auto");
     const job = newJob();
     await Promise.all([runner.launch(order(job)), again().launch(order(job))]);
-    await runner.stop(job);
+    await runner.stop({ jobId: job });
     expect(await readdir(join(workRoot, ".claims"))).toEqual([]);
   });
 });
@@ -73,14 +79,14 @@ describe.runIf(isRoot)("mounts of an agent", () => {
     expect((await remains(job)).mounts).toEqual([]);
     await killAgent(job);
     await until(async () => (await remains(job)).processes.length === 0 || undefined);
-    await runner.stop(job);
+    await runner.stop({ jobId: job });
     expect(await remains(job)).toEqual(NOTHING);
   });
 
   it("are removed by stop where it has none", async () => {
     const { runner, job, remains } = await mounted("none");
     expect((await remains(job)).mounts).toHaveLength(3);
-    await runner.stop(job);
+    await runner.stop({ jobId: job });
     expect(await remains(job)).toEqual(NOTHING);
   });
 });
@@ -92,11 +98,11 @@ describe("a launch that a crash cut short", () => {
     await mkdir(join(workRoot, job), { recursive: true });
     await mkdir(join(workRoot, ".agents"), { recursive: true });
     await writeFile(join(workRoot, ".agents", `${job}.json.new`), '{"pi');
-    expect(await runner.inspect(job)).toEqual({ state: "absent" });
-    expect(await runner.leftovers()).toEqual([job]);
+    expect(await runner.inspect({ jobId: job })).toEqual({ state: "absent" });
+    expect(await runner.leftovers()).toEqual([{ jobId: job }]);
     await runner.launch(order(job));
     await until(async () => (await started(job)).length > 0 || undefined);
-    expect(await runner.inspect(job)).toEqual({ state: "running" });
+    expect(await runner.inspect({ jobId: job })).toEqual({ state: "running" });
   });
 
   it("finds the agent that was never noted, and replaces it, because it has no token", async () => {
@@ -105,8 +111,8 @@ describe("a launch that a crash cut short", () => {
     await mkdir(join(workRoot, job), { recursive: true });
     stray({ IMS_JOB_ID: job, IMS_WORK_FOLDER: join(workRoot, job), IMS_SERVICE_URL: "http://127.0.0.1:9" });
     await until(async () => ((await remains(job)).processes.length > 0 ? true : undefined));
-    expect(await runner.inspect(job)).toEqual({ state: "running" });
-    expect(await runner.leftovers()).toEqual([job]);
+    expect(await runner.inspect({ jobId: job })).toEqual({ state: "running" });
+    expect(await runner.leftovers()).toEqual([{ jobId: job }]);
     const before = (await remains(job)).processes;
     await runner.launch(order(job));
     await until(async () => (await started(job)).length > 0 || undefined);
@@ -122,7 +128,7 @@ describe("a launch that a crash cut short", () => {
     const note = { agent: { pid: process.pid, started: "1" }, boot, attempt: 1 };
     await mkdir(join(workRoot, ".agents"), { recursive: true });
     await writeFile(join(workRoot, ".agents", `${job}.json`), JSON.stringify(note));
-    expect(await runner.inspect(job)).toEqual({ state: "absent" });
+    expect(await runner.inspect({ jobId: job })).toEqual({ state: "absent" });
   });
 
   it("is not held up by the claim of a process that is gone", async () => {
@@ -154,7 +160,7 @@ describe("a launch that a crash cut short", () => {
       await once(service, "exit");
       await runner.launch(order(job, 2));
       await until(async () => (await started(job)).length > 0 || undefined);
-      expect(await runner.inspect(job)).toEqual({ state: "running" });
+      expect(await runner.inspect({ jobId: job })).toEqual({ state: "running" });
       const agents = (await listProcesses()).filter(
         ({ environment }) =>
           environment.includes(`IMS_JOB_ID=${job}`) &&
@@ -162,7 +168,7 @@ describe("a launch that a crash cut short", () => {
       );
       const all = new Set((await remains(job)).processes);
       expect(all).toEqual(new Set(agents.map(({ pid }) => pid)));
-      await runner.stop(job);
+      await runner.stop({ jobId: job });
       expect(await remains(job)).toEqual(NOTHING);
     }
   });
@@ -175,9 +181,9 @@ describe("what is none of the local runner's business", () => {
     const job = other.newJob();
     await other.runner.launch(order(job));
     expect(await runner.leftovers()).toEqual([]);
-    expect(await runner.inspect(job)).toEqual({ state: "absent" });
-    await runner.stop(newJob());
-    expect(await other.runner.inspect(job)).toEqual({ state: "running" });
+    expect(await runner.inspect({ jobId: job })).toEqual({ state: "absent" });
+    await runner.stop({ jobId: newJob() });
+    expect(await other.runner.inspect({ jobId: job })).toEqual({ state: "running" });
   });
 
   it("does not reach agents: secrets in the service's own environment", async () => {
@@ -211,7 +217,7 @@ describe("a machine on which the local runner cannot work", () => {
     });
     const job = newJob();
     await expect(runner.launch(order(job))).rejects.toMatchObject({ code: "not-found" });
-    await runner.stop(job);
+    await runner.stop({ jobId: job });
   });
 
   it("says so when the folder cannot be made", async () => {

@@ -45,7 +45,7 @@ describe("a build that clings to the machine", () => {
       const before = new Set((await listProcesses()).map(({ pid }) => pid));
       const loops = await loopsOf(agent.workFolder);
       expect(loops.length).toBe(agent.service.log().includes("no loop device") ? 0 : 3);
-      await agent.runner.stop(agent.jobId);
+      await agent.runner.stop(agent);
       expect(await agent.remains()).toEqual(NOTHING);
       const devices = new Set((await listLoopDevices(run)).map(({ device, inode }) => `${device} ${inode}`));
       expect(loops.filter(({ device, inode }) => devices.has(`${device} ${inode}`))).toEqual([]);
@@ -62,10 +62,8 @@ describe("a build that clings to the machine", () => {
     await building(agent);
     const note = JSON.parse(readFileSync(join(agent.base, `jobs/.agents/${agent.jobId}.json`), "utf8"));
     process.kill(note.agent.pid, "SIGKILL");
-    await until(async () =>
-      (await agent.runner.inspect(agent.jobId)).state === "absent" ? true : undefined,
-    );
-    await agent.runner.stop(agent.jobId);
+    await until(async () => ((await agent.runner.inspect(agent)).state === "absent" ? true : undefined));
+    await agent.runner.stop(agent);
     expect(await agent.remains()).toEqual(NOTHING);
     const kept = await listLoopDevices(run);
     expect(kept.filter(({ file }) => file.endsWith("/a.img"))).toEqual([]);
@@ -83,7 +81,7 @@ describe("a build that clings to the machine", () => {
     );
     await agent.launch();
     await building(agent);
-    await agent.runner.stop(agent.jobId);
+    await agent.runner.stop(agent);
     expect(await agent.remains()).toEqual(NOTHING);
   });
 });
@@ -113,9 +111,9 @@ describe("a note of a job of which nothing else is left", () => {
     await mkdir(join(workRoot, ".agents"), { recursive: true });
     const path = join(workRoot, ".agents", `${job}.json`);
     await writeFile(path, JSON.stringify({ attempt: 1, boot: "x", groups: [] }));
-    onTestFinished(() => runner.stop(job));
-    expect(await runner.leftovers()).toEqual([job]);
-    await runner.stop(job);
+    onTestFinished(() => runner.stop({ jobId: job }));
+    expect(await runner.leftovers()).toEqual([{ jobId: job }]);
+    await runner.stop({ jobId: job });
     expect(existsSync(path)).toBe(false);
     expect(await runner.leftovers()).toEqual([]);
   });

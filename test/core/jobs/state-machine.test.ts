@@ -43,17 +43,17 @@ function createModelRunner() {
       await troubled();
       presence.set(jobId, { state: "running" });
     },
-    async inspect(jobId) {
+    async inspect({ jobId }) {
       await troubled();
       return presence.get(jobId) ?? { state: "absent" };
     },
-    async stop(jobId) {
+    async stop({ jobId }) {
       await troubled();
       presence.delete(jobId);
     },
     async leftovers() {
       await troubled();
-      return [...presence.keys()];
+      return [...presence.keys()].map((jobId) => ({ jobId }));
     },
   };
   return { runner, presence, state };
@@ -103,7 +103,7 @@ async function createWorld() {
   const clock = impatient(time.clock);
   const service = createTestService(
     { phaseSeconds, idleLimitSeconds: 120, maxRunning: 2 },
-    { runner: model.runner, records: store.records, clock },
+    { runners: [model.runner], records: store.records, clock },
   );
   let ims = service.ims;
   const request = await jobRequest(service);

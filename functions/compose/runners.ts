@@ -1,9 +1,8 @@
 import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { createLocalRunner } from "../../adapters/job-runner/local/runner.ts";
 import type { JobRunner } from "../../core/ports/job-runner.ts";
-import type { Config } from "../config.ts";
+import type { Config, RunnerKind } from "../config.ts";
 
 export interface RunnerSurroundings {
   readonly serviceUrl: () => string;
@@ -12,10 +11,36 @@ export interface RunnerSurroundings {
   readonly onLack: (lack: string) => void;
 }
 
+/** A runner, and how to let go of what it holds, such as connections. Running jobs go on. */
+export interface OpenRunner {
+  readonly runner: JobRunner;
+  readonly close?: () => Promise<void>;
+}
+
+type Opener = (config: Config, surroundings: RunnerSurroundings) => Promise<OpenRunner>;
+
+/** Each loads what it needs only when it is called. */
+const OPENERS: Readonly<Record<RunnerKind, Opener>> = { local: openLocal };
+
+/** The runners that the configuration names, in its order of preference. */
+export async function openRunners(
+  config: Config,
+  surroundings: RunnerSurroundings,
+): Promise<{ readonly runners: readonly JobRunner[]; readonly close: () => Promise<void> }> {
+  const open = await Promise.all(config.jobs.map((kind) => OPENERS[kind](config, surroundings)));
+  return {
+    runners: open.map(({ runner }) => runner),
+    async close() {
+      for (const { close } of open) await close?.();
+    },
+  };
+}
+
 /** Jobs as processes of this machine. */
-export function openRunner(config: Config, surroundings: RunnerSurroundings): JobRunner {
+async function openLocal(config: Config, surroundings: RunnerSurroundings): Promise<OpenRunner> {
+  const { createLocalRunner } = await import("../../adapters/job-runner/local/runner.ts");
   const { serviceUrl, agentEnv, onLack } = surroundings;
-  return createLocalRunner({
+  const runner = createLocalRunner({
     workRoot: path.join(config.data, "work"),
     serviceUrl,
     agentCommand: [process.execPath, agentProgram()],
@@ -24,6 +49,7 @@ export function openRunner(config: Config, surroundings: RunnerSurroundings): Jo
     needed: programFiles(),
     onLack,
   });
+  return { runner };
 }
 
 /** Agents fetch from S3 by signed URLs, and must trust whom the service trusts. */
