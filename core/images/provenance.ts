@@ -10,6 +10,13 @@ export const Builder = v.object({
 });
 export type Builder = v.InferOutput<typeof Builder>;
 
+/** The agent that did the work, and the container image that it ran in, if any, with its digest where that is known. */
+export const AgentOrigin = v.object({
+  version: v.pipe(v.string(), v.maxLength(100)),
+  image: v.optional(v.pipe(v.string(), v.maxLength(500))),
+});
+export type AgentOrigin = v.InferOutput<typeof AgentOrigin>;
+
 /** Digests are lower-case hex, of what the store had when the job was posted; absent where it had none. */
 const RecipeOrigin = v.object({
   id: v.string(),
@@ -39,6 +46,7 @@ export const Provenance = v.object({
   require_dkms: v.boolean(),
   kernel_file_name: v.string(),
   builder: v.optional(Builder),
+  agent: v.optional(AgentOrigin),
   service_version: v.string(),
   /** When work on it began and when the image was complete, UTC. */
   started: v.string(),

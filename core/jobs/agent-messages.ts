@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { Builder } from "../images/provenance.ts";
+import { AgentOrigin, Builder } from "../images/provenance.ts";
 import { FailureCode } from "./failure.ts";
 import { JobStatus } from "./status.ts";
 
@@ -54,6 +54,8 @@ export const AgentFinish = v.object({
   ),
   /** What made the image root. */
   builder: v.optional(Builder),
+  /** What sends this. */
+  agent: v.optional(AgentOrigin),
 });
 export type AgentFinish = v.InferOutput<typeof AgentFinish>;
 

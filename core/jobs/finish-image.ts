@@ -31,7 +31,8 @@ export async function finishImage(
   const id = job.planned_image_id;
   const address = { bucket: settings.buckets.images, key: `${id}/manifest.json` };
   const { serviceVersion } = settings;
-  const provenance = provenanceOf(job, { builder: message.builder, serviceVersion, now });
+  const { builder, agent } = message;
+  const provenance = provenanceOf(job, { builder, agent, serviceVersion, now });
   const body = new TextEncoder().encode(manifestText(entries, now, provenance));
   const manifest = await ports.artifacts.write(address, sourceOf(body), {
     contentType: "application/json",

@@ -1,5 +1,5 @@
 import { isoTime } from "../collection.ts";
-import type { Builder, Provenance } from "../images/provenance.ts";
+import type { AgentOrigin, Builder, Provenance } from "../images/provenance.ts";
 import type { Job } from "./job.ts";
 
 export const HIDDEN = "***";
@@ -68,12 +68,13 @@ function origin(job: Job): Pick<Provenance, "recipe" | "base_image"> & Values {
 
 export interface ProvenanceFacts {
   readonly builder: Builder | undefined;
+  readonly agent: AgentOrigin | undefined;
   readonly serviceVersion: string;
   readonly now: number;
 }
 
-/** What is known of an image that a job has just made; all but the builder from the job's own record. */
-export function provenanceOf(job: Job, { builder, serviceVersion, now }: ProvenanceFacts): Provenance {
+/** What is known of an image that a job has just made; all but builder and agent from the job's own record. */
+export function provenanceOf(job: Job, { builder, agent, serviceVersion, now }: ProvenanceFacts): Provenance {
   const begun = job.progress?.phases.find(({ status }) => status !== "creating");
   return {
     job_id: job.id,
@@ -83,6 +84,7 @@ export function provenanceOf(job: Job, { builder, serviceVersion, now }: Provena
     require_dkms: job.require_dkms,
     kernel_file_name: job.kernel_file_name,
     ...(builder === undefined ? {} : { builder }),
+    ...(agent === undefined ? {} : { agent }),
     service_version: serviceVersion,
     started: begun?.started ?? job.created,
     finished: isoTime(now),

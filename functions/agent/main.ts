@@ -14,6 +14,7 @@ import { createRunCommand } from "../../adapters/process/spawn.ts";
 import { createSpool } from "../../adapters/process/spool.ts";
 import { removeWorkFolder } from "../../adapters/process/work-folder.ts";
 import type { Step } from "../../core/jobs/plan.ts";
+import { VERSION } from "../runtime/version.ts";
 import { AgentEnding } from "./ending.ts";
 import { createLastWords } from "./last-words.ts";
 import { createLogShipper } from "./log-shipper.ts";
@@ -38,6 +39,7 @@ Environment:
   IMS_SERVICE_URL     where the service is
   IMS_WORK_FOLDER     folder to work in, ends in the job's id; removed in the end
   IMS_TOKEN_FILE      file of the token, when it does not come on standard input
+  IMS_AGENT_IMAGE     container image that it runs in, best with its digest, for the record of what it makes
   IMS_SHELL_PORT      port at which shells listen, on all addresses; else where the job's plan says
   IMS_TERMINATION_LOG file that takes the last words, if it is there, such as a container's /dev/termination-log
   IMS_AGENT_PATIENCE  seconds without any answer after which the agent gives up (900)
@@ -89,7 +91,7 @@ async function work(settings: AgentSettings, { token, abort, confined }: Surroun
   for (const lack of confined.lacks) log.note(`This job runs without ${lack}.`);
   const run = createRunCommand({ env: childEnvironment(settings), onLine: log.line, expendable: true });
   const { limits, memory } = confined;
-  const { shellPort } = settings;
+  const { image, shellPort } = settings;
   const tools = createAgentTools(run, { ...programs, memoryBytes: limits?.memoryBytes, shellPort });
   const carryOut = async (context: StepContext, step: Step): Promise<void> => {
     if (step.do === "build-with-kiwi") await separateFromMachine(context);
@@ -109,6 +111,7 @@ async function work(settings: AgentSettings, { token, abort, confined }: Surroun
     carryOut,
     signal,
     complain: lastWords.complain,
+    origin: { version: VERSION, ...(image === undefined ? {} : { image }) },
   });
 }
 

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { DomainError, isDomainError } from "../../core/errors.ts";
 import type { AgentFailure, AgentFinish } from "../../core/jobs/agent-messages.ts";
+import type { AgentOrigin } from "../../core/images/provenance.ts";
 import type { AgentTools } from "../../core/ports/agent-tools.ts";
 import type { JobStatus } from "../../core/jobs/status.ts";
 import type { Plan, Step } from "../../core/jobs/plan.ts";
@@ -36,6 +37,8 @@ export interface AgentParts {
   readonly signal: AbortSignal;
   /** The agent's own output, for who runs the machine. */
   readonly complain: (text: string) => void;
+  /** What this agent is, for the images that it makes. */
+  readonly origin?: AgentOrigin;
 }
 
 /**
@@ -81,7 +84,7 @@ async function carryOutPlan(parts: AgentParts, plan: Plan): Promise<void> {
     const done = await carryOutSteps(parts, plan, reporter);
     await reporter.settle();
     await parts.log.drain(DRAIN_MILLISECONDS);
-    await parts.service.finish(finishOf(done));
+    await parts.service.finish(finishOf(parts, done));
   } catch (error) {
     parts.signal.throwIfAborted();
     // The service judges a failure by the status in which it happened.
@@ -92,8 +95,12 @@ async function carryOutPlan(parts: AgentParts, plan: Plan): Promise<void> {
   }
 }
 
-function finishOf({ builder, uploaded }: StepState): AgentFinish {
-  return { artifacts: [...uploaded], ...(builder === undefined ? {} : { builder }) };
+function finishOf({ origin }: AgentParts, { builder, uploaded }: StepState): AgentFinish {
+  return {
+    artifacts: [...uploaded],
+    ...(builder === undefined ? {} : { builder }),
+    ...(origin === undefined ? {} : { agent: origin }),
+  };
 }
 
 async function explain(parts: AgentParts, error: unknown, plan: Plan | undefined): Promise<AgentFailure> {

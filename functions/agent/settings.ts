@@ -20,6 +20,7 @@ const Environment = v.pipe(
       "900",
     ),
     IMS_TOKEN_FILE: v.optional(v.pipe(v.string(), v.check(isAbsolute, "is not an absolute path"))),
+    IMS_AGENT_IMAGE: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"), v.maxLength(500, "is too long"))),
     IMS_SHELL_PORT: v.optional(
       v.pipe(
         v.string(),
@@ -54,6 +55,8 @@ export interface AgentSettings {
   readonly keepWork: boolean;
   /** File of the token; absent: it comes on standard input. */
   readonly tokenFile?: string;
+  /** Container image that the agent runs in. */
+  readonly image?: string;
   /** At which shells listen, on all addresses. */
   readonly shellPort?: number;
   /** Takes the agent's last words when it ends without success; made by whoever wants to read them. */
@@ -100,11 +103,12 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   };
 }
 
-type InContainer = Pick<AgentSettings, "tokenFile" | "shellPort" | "terminationLog">;
+type InContainer = Pick<AgentSettings, "tokenFile" | "image" | "shellPort" | "terminationLog">;
 
 function containerSettings(env: v.InferOutput<typeof Environment>): InContainer {
   return {
     ...(env.IMS_TOKEN_FILE === undefined ? {} : { tokenFile: env.IMS_TOKEN_FILE }),
+    ...(env.IMS_AGENT_IMAGE === undefined ? {} : { image: env.IMS_AGENT_IMAGE }),
     ...(env.IMS_SHELL_PORT === undefined ? {} : { shellPort: env.IMS_SHELL_PORT }),
     ...(env.IMS_TERMINATION_LOG === undefined ? {} : { terminationLog: env.IMS_TERMINATION_LOG }),
   };

@@ -43,11 +43,13 @@ describe("the agent's settings", () => {
         ...minimal,
         IMS_TOKEN_FILE: "/run/ims/token",
         IMS_SHELL_PORT: "22",
+        IMS_AGENT_IMAGE: "localhost/ims-agent:1@sha256:0",
         IMS_TERMINATION_LOG: "/dev/termination-log",
       }),
     ).toMatchObject({
       tokenFile: "/run/ims/token",
       shellPort: 22,
+      image: "localhost/ims-agent:1@sha256:0",
       terminationLog: "/dev/termination-log",
     });
     expect(() =>

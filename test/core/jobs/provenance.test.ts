@@ -2,7 +2,12 @@ import { describe, expect, it } from "vitest";
 import { HIDDEN, provenanceOf, shownValue } from "../../../core/jobs/provenance.ts";
 import { aJob } from "../../support/jobs.ts";
 
-const facts = { builder: undefined, serviceVersion: "1.2.3", now: Date.parse("2026-06-15T13:00:00.000Z") };
+const facts = {
+  builder: undefined,
+  agent: undefined,
+  serviceVersion: "1.2.3",
+  now: Date.parse("2026-06-15T13:00:00.000Z"),
+};
 
 describe("a template value in an image's provenance", () => {
   it.each([

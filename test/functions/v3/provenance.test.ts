@@ -11,16 +11,23 @@ beforeEach(() => {
 });
 
 const BUILDER = { name: "kiwi-ng", version: "9.24.56" };
+const AGENT = { version: "1.2.3", image: "localhost/ims-agent:1.2.3@sha256:0" };
 const MEMBERS = ["arch", "created", "id", "link", "metadata", "name"];
 
 interface Given {
   readonly recipe?: object;
   readonly parts?: readonly (typeof IMAGE_PARTS)[number][];
   readonly builder?: object | undefined;
+  readonly agent?: object | undefined;
 }
 
 /** An image that a job has made, a second of work for each step. */
-async function madeImage({ recipe = {}, parts = IMAGE_PARTS, builder = BUILDER }: Given = {}) {
+async function madeImage({
+  recipe = {},
+  parts = IMAGE_PARTS,
+  builder = BUILDER,
+  agent: origin = AGENT,
+}: Given = {}) {
   const request = await jobRequest(service, recipe);
   const { id } = (await service.post("/v3/jobs", request)).json;
   await service.ims.reconciler.tick();
@@ -37,7 +44,7 @@ async function madeImage({ recipe = {}, parts = IMAGE_PARTS, builder = BUILDER }
   }
   service.time.now += 1000;
   const artifacts = parts.map((part) => sentPart(part, `{"of": "${part}"}`));
-  expect((await agent.say("finish", { artifacts, builder })).status).toBe(204);
+  expect((await agent.say("finish", { artifacts, builder, agent: origin })).status).toBe(204);
   const image = (await service.get("/v3/images")).json.at(-1);
   return { jobId: id, recipeId: request.artifact_id, image };
 }
@@ -63,6 +70,7 @@ describe("where an image comes from", () => {
       require_dkms: true,
       kernel_file_name: "vmlinuz",
       builder: BUILDER,
+      agent: AGENT,
       service_version: "1.2.3",
       started: "2026-06-15T12:00:01.000Z",
       finished: "2026-06-15T12:00:02.000Z",
