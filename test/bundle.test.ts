@@ -79,6 +79,16 @@ describe("what is bundled", () => {
     );
   });
 
+  it("knows its version, and nothing else of package.json", () => {
+    const { version } = JSON.parse(readFileSync(path.join(import.meta.dirname, "../package.json"), "utf8"));
+    const having = (text: string) =>
+      readdirSync(dist).filter(
+        (file) => file.endsWith(".mjs") && readFileSync(path.join(dist, file), "utf8").includes(text),
+      );
+    expect(having("infra/run.mjs")).toEqual([]);
+    expect(having(`version:"${version}"`)).not.toEqual([]);
+  });
+
   it("is not put over what a folder holds already", async () => {
     await expect(bundle(dist)).rejects.toThrow("is not empty");
   });

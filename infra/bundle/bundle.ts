@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, type Metafile } from "esbuild";
+import { build, type Metafile, type Plugin } from "esbuild";
 import packageJson from "../../package.json" with { type: "json" };
 import { contentOf, type Program } from "./content.ts";
 import { licencesText } from "./licences.ts";
@@ -45,6 +45,16 @@ export async function bundle(folder: string, targets: readonly Target[] = TARGET
   return { programs: metafiles.flatMap((metafile) => contentOf(metafile)), packages };
 }
 
+/** Programs ask package.json for the version alone: whatever else changes in it changes no bundle. */
+const versionOnly: Plugin = {
+  name: "version-only",
+  setup: (bundler) =>
+    bundler.onLoad({ filter: /package\.json$/ }, ({ path: file }) => {
+      if (path.dirname(file) !== path.dirname(DIST)) return undefined;
+      return { contents: JSON.stringify({ version: packageJson.version }), loader: "json" };
+    }),
+};
+
 async function bundleTarget(folder: string, { folder: below, entries, alias }: Target): Promise<Metafile> {
   const { metafile, outputFiles } = await build({
     absWorkingDir: root,
@@ -69,6 +79,7 @@ async function bundleTarget(folder: string, { folder: below, entries, alias }: T
     banner: {
       js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
     },
+    plugins: [versionOnly],
     logLevel: "warning",
   });
   for (const file of outputFiles) {

@@ -1,9 +1,11 @@
 // Builds container images with buildah, as root, without Docker or a registry; --help tells more.
-import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import * as v from "valibot";
 import packageJson from "../../package.json" with { type: "json" };
 import { bundle, type Bundled, root } from "../bundle/bundle.ts";
 import { type DebianPackage, sbomOf } from "../bundle/sbom.ts";
@@ -21,6 +23,7 @@ It needs buildah, and debootstrap unless a base image is named. As root.
 
   --base IMAGE      a Debian 12 image to build on; else one is made from Debian's packages
   --mirror URL      Debian archive to take packages from, with <URL>-security beside it (${OFFICIAL})
+  --if-changed      leaves an image as it is that was made of the same files
   --storage FOLDER  keeps images there, not where buildah and podman keep those of this machine
 `;
 
@@ -32,9 +35,11 @@ const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
 
 interface Order {
   readonly name: string;
-  readonly base: string;
+  /** Absent: made. */
+  readonly base: string | undefined;
   readonly mirror: string;
   readonly buildah: Buildah;
+  readonly ifChanged: boolean;
   /** Where it is written to. */
   readonly folder: string;
 }
@@ -55,7 +60,10 @@ async function fillContext(context: string, name: string): Promise<Bundled> {
   return { programs: taken, packages: packages.filter((one) => names.has(one.name)) };
 }
 
-async function buildImage({ name, base, mirror, buildah }: Order, context: string): Promise<void> {
+async function buildImage(
+  { name, base, mirror, buildah }: Order & { base: string },
+  context: string,
+): Promise<void> {
   const sources = path.join(context, "sources.list");
   await writeFile(sources, aptSources(mirror));
   // Mounted and not copied: where packages came from is not part of the image.
@@ -88,7 +96,32 @@ async function describe({ name, buildah, folder }: Order, { packages }: Bundled)
   await writeFile(path.join(folder, `${name}.cdx.json`), sbom);
 }
 
-async function archive({ name, buildah, folder }: Order): Promise<string> {
+/** Of all that is copied, Node by its version; packages that Debian has renewed meanwhile do not count. */
+async function digestOf(context: string): Promise<string> {
+  const hash = createHash("sha256").update(process.version);
+  const entries = await readdir(context, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((one) => path.join(one.parentPath, one.name));
+  for (const file of files.sort()) {
+    const name = path.relative(context, file);
+    if (name === "node" || name.startsWith("dist/")) continue;
+    hash.update(`${name}\0`).update(await readFile(file));
+  }
+  return hash.digest("hex");
+}
+
+const Facts = v.object({ reference: v.string(), digest: v.string(), bytes: v.number(), source: v.string() });
+type Facts = v.InferOutput<typeof Facts>;
+
+/** What was written of the image that is in the folder, if it is there. */
+async function factsThere({ name, folder }: Order): Promise<Facts | undefined> {
+  const text = await readFile(path.join(folder, `${name}.json`), "utf8").catch(() => "");
+  const facts = v.safeParse(v.pipe(v.string(), v.parseJson(), Facts), text);
+  if (!facts.success) return undefined;
+  const archived = await stat(path.join(folder, `${name}.tar`)).catch(() => undefined);
+  return archived?.size === facts.output.bytes ? facts.output : undefined;
+}
+
+async function archive({ name, buildah, folder }: Order, source: string): Promise<Facts> {
   const file = path.join(folder, `${name}.tar`);
   const digestFile = path.join(folder, `${name}.digest`);
   await rm(file, { force: true });
@@ -103,18 +136,26 @@ async function archive({ name, buildah, folder }: Order): Promise<string> {
   const digest = (await readFile(digestFile, "utf8")).trim();
   await rm(digestFile);
   const { size: bytes } = await stat(file);
-  const facts = { reference: reference(name), digest, bytes };
+  const facts = { reference: reference(name), digest, bytes, source };
   await writeFile(path.join(folder, `${name}.json`), `${JSON.stringify(facts, null, 2)}\n`);
-  return `${reference(name)} ${digest}, ${(bytes / 1024 ** 2).toFixed(1)} MiB compressed: ${file}`;
+  return facts;
+}
+
+function report({ reference: name, digest, bytes }: Facts): void {
+  process.stdout.write(`${name} ${digest}, ${(bytes / 1024 ** 2).toFixed(1)} MiB compressed\n`);
 }
 
 async function make(order: Order): Promise<void> {
   const context = await mkdtemp(path.join(tmpdir(), "ims-context-"));
   try {
     const bundled = await fillContext(context, order.name);
-    await buildImage(order, context);
+    const source = await digestOf(context);
+    const there = await factsThere(order);
+    if (order.ifChanged && there?.source === source) return report(there);
+    const base = order.base ?? (await makeBase(order.buildah, order.mirror));
+    await buildImage({ ...order, base }, context);
     await describe(order, bundled);
-    process.stdout.write(`${await archive(order)}\n`);
+    report(await archive(order, source));
   } finally {
     await rm(context, { recursive: true, force: true });
   }
@@ -127,6 +168,7 @@ async function main(): Promise<number> {
       base: { type: "string" },
       mirror: { type: "string", default: OFFICIAL },
       storage: { type: "string" },
+      "if-changed": { type: "boolean", default: false },
       help: { type: "boolean" },
     },
   });
@@ -139,11 +181,10 @@ async function main(): Promise<number> {
     return values.help === true ? 0 : 2;
   }
   const buildah = createBuildah(values.storage);
-  const { mirror } = values;
-  const base = values.base ?? (await makeBase(buildah, mirror));
+  const { base, mirror, "if-changed": ifChanged } = values;
   const folder = path.join(root, "dist/containers");
   await mkdir(folder, { recursive: true });
-  for (const name of positionals) await make({ name, base, mirror, buildah, folder });
+  for (const name of positionals) await make({ name, base, mirror, buildah, ifChanged, folder });
   return 0;
 }
 

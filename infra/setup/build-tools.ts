@@ -42,6 +42,7 @@ async function isThere({ need }: Tool): Promise<boolean> {
     return found.includes(true);
   }
   if (!(await isExecutable(PYTHON))) return false;
+  if ("file" in need) return isExecutable(need.file);
   const args = ["-I", "-c", `import ${need.pythonModule}`];
   const result = await run({ file: PYTHON, args, signal: AbortSignal.timeout(CHECK_LIMIT_MS) });
   return result.exitCode === 0;

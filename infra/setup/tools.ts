@@ -1,13 +1,22 @@
-/** What a machine needs for a purpose: building images of kiwi-ng recipes or of packer ones, customizing, booting, testing them, fuzzing the API, or LocalStack without Docker. */
-export const PURPOSES = ["build", "packer", "shell", "boot", "test", "fuzz", "localstack"] as const;
+/** What a machine needs for a purpose: building images of kiwi-ng recipes or of packer ones, customizing, booting, testing them, making and running container images, fuzzing the API, or LocalStack without Docker. */
+export const PURPOSES = [
+  "build",
+  "packer",
+  "shell",
+  "boot",
+  "test",
+  "containers",
+  "fuzz",
+  "localstack",
+] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 /** Families of distributions, by their package manager. */
 export type Family = "apt" | "dnf" | "zypper";
 
 export interface Tool {
-  /** A program to be found, or a module that the system's Python can import. */
-  readonly need: { readonly program: string } | { readonly pythonModule: string };
+  /** A program to be found, one that has its place elsewhere, or a module that the system's Python can import. */
+  readonly need: { readonly program: string } | { readonly file: string } | { readonly pythonModule: string };
   readonly packages: Readonly<Record<Family, string>>;
 }
 
@@ -53,6 +62,22 @@ const TEST: readonly Tool[] = [
   program("rpmbuild", "rpm", "rpm-build", "rpm-build"),
 ];
 
+/** What podman's networks are made by, which it does not look for in the PATH. */
+const network = (name: string): Tool => ({
+  need: { file: `/usr/lib/podman/${name}` },
+  packages: { apt: name, dnf: name, zypper: name },
+});
+
+const CONTAINERS: readonly Tool[] = [
+  program("buildah", "buildah", "buildah", "buildah"),
+  program("podman", "podman", "podman", "podman"),
+  program("runc", "runc", "runc", "runc"),
+  program("debootstrap", "debootstrap", "debootstrap", "debootstrap"),
+  program("iptables", "iptables", "iptables-nft", "iptables"),
+  network("netavark"),
+  network("aardvark-dns"),
+];
+
 /** Debian's Python comes without what makes environments. */
 const PYTHON_ENVIRONMENTS: Tool = {
   need: { pythonModule: "ensurepip" },
@@ -75,6 +100,7 @@ export function toolsFor(purposes: readonly Purpose[], arch: string): readonly T
     shell: SHELL,
     boot: boot === undefined ? [] : [boot],
     test: TEST,
+    containers: CONTAINERS,
     fuzz: [PYTHON_ENVIRONMENTS],
     localstack: LOCALSTACK,
   };
@@ -82,5 +108,6 @@ export function toolsFor(purposes: readonly Purpose[], arch: string): readonly T
 }
 
 export function nameOf(tool: Tool): string {
-  return "program" in tool.need ? tool.need.program : `Python's ${tool.need.pythonModule}`;
+  if ("program" in tool.need) return tool.need.program;
+  return "file" in tool.need ? tool.need.file : `Python's ${tool.need.pythonModule}`;
 }
