@@ -11,8 +11,11 @@ export const FAILURE_CODES = [
   "deadline_exceeded",
   "disk_full",
   "download_failed",
+  "evicted",
+  "image_pull_failed",
   "internal",
   "launch_failed",
+  "node_lost",
   "not_supported",
   "oom_killed",
   "packing_failed",
@@ -22,8 +25,10 @@ export const FAILURE_CODES = [
   "shell_failed",
   "template_failed",
   "unpacking_failed",
+  "unschedulable",
   "upload_failed",
   "user_failed",
+  "volume_pending",
   "work_folder_lost",
 ] as const;
 export const FailureCode = v.picklist(FAILURE_CODES);

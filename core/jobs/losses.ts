@@ -35,7 +35,49 @@ const CAUSES: Readonly<Record<AbsenceCause, FailureReason>> = {
     message: "The job ran out of memory, and the kernel killed its agent.",
     hint: memoryHint({}),
   },
+  evicted: {
+    code: "evicted",
+    message:
+      "The job was taken from its node: it was needed for something else, emptied, or short of something.",
+    hint: "The message says why. Retry it; where nodes run out of disk or memory, give them more or let fewer jobs run.",
+  },
+  "node-lost": {
+    code: "node_lost",
+    message: "The node that the job ran on is gone, or out of reach.",
+    hint: `See what became of the node, ${AGAIN}`,
+  },
+  deadline: {
+    code: "deadline_exceeded",
+    message: "The job ran for longer than its runner lets jobs run.",
+    hint: `That is more than all its phases may take together: see the log's last lines, ${AGAIN}`,
+  },
+  "image-pull-failed": {
+    code: "image_pull_failed",
+    message: "The agent's container image could not be fetched.",
+    hint: `See that IMS_AGENT_IMAGE names an image that the nodes can fetch (ims doctor --try), ${AGAIN}`,
+  },
+  unschedulable: {
+    code: "unschedulable",
+    message: "No node had room for the job, or was fit for it, for as long as jobs may wait.",
+    hint: `Ask for less (job_mem_size), add nodes, or let jobs wait longer (IMS_KUBERNETES_START_SECONDS), ${AGAIN}`,
+  },
+  "volume-pending": {
+    code: "volume_pending",
+    message: "The job's volume was not made for as long as jobs may wait.",
+    hint: `See the storage class (IMS_KUBERNETES_STORAGE_CLASS, ims doctor) and its provisioner, ${AGAIN}`,
+  },
 };
+
+const KEEPS_FROM_STARTING: ReadonlySet<AbsenceCause> = new Set([
+  "image-pull-failed",
+  "unschedulable",
+  "volume-pending",
+]);
+
+/** Whether another launch would meet with the same. */
+export function isInTheWay(cause: AbsenceCause | undefined): boolean {
+  return cause !== undefined && KEEPS_FROM_STARTING.has(cause);
+}
 
 /** An agent that is gone without having said how its job ended. */
 export function agentDied({ cause, reason, memory }: Absent): FailureReason {

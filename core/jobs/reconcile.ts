@@ -1,7 +1,7 @@
 import { listStored, listValues } from "../collection.ts";
 import { isDomainError } from "../errors.ts";
 import type { CorePorts } from "../core-ports.ts";
-import type { JobRef, JobRunner } from "../ports/job-runner.ts";
+import type { JobRunner, LeftJob } from "../ports/job-runner.ts";
 import type { Settings } from "../settings.ts";
 import { within } from "../time-limit.ts";
 import type { JobActivity } from "./activity.ts";
@@ -52,13 +52,13 @@ export function createReconciler(ports: CorePorts, settings: Settings): Reconcil
 
   async function isWanted(
     runner: JobRunner,
-    { jobId, node }: JobRef,
+    { jobId, kept, node }: LeftJob,
     activity: JobActivity | undefined,
   ): Promise<boolean> {
     // What is being placed anew may have its place here in a moment.
     if (activity !== undefined && activity.state !== "running") return true;
     if (activity !== undefined) return runnerOf(runners, activity) === runner && activity.node === node;
-    return runner.releaseShell !== undefined && (await records.get("job", jobId)) !== undefined;
+    return kept === true && (await records.get("job", jobId)) !== undefined;
   }
 
   async function sweep(runner: JobRunner): Promise<void> {

@@ -8,7 +8,7 @@ import { releaseChanges } from "./activities.ts";
 import { failJob } from "./job-endings.ts";
 import type { Launcher } from "./launch.ts";
 import { createRelease } from "./release.ts";
-import { agentDied, agentSilent, overdue } from "./losses.ts";
+import { agentDied, agentSilent, isInTheWay, overdue } from "./losses.ts";
 import type { JobActivity } from "./activity.ts";
 import { refOf, runnerOf } from "./runners.ts";
 import { isTerminal } from "./status.ts";
@@ -20,19 +20,9 @@ const LAUNCH_GRACE_MS = 10_000;
 /** A runner that does not answer for longer cannot tell. Removing a large work folder takes its time. */
 const INSPECT_LIMIT_MS = 15_000;
 
-/** Looks after one job: ends it when its agent or its time is gone, cleans up after it when it is over. */
-export function createSupervisor(
-  ports: CorePorts,
-  settings: Settings,
-  launcher: Launcher,
-): (activity: Activity) => Promise<void> {
-  const { records, runners, clock, telemetry } = ports;
-  const startedAt = clock.now();
-
-  const release = createRelease(ports);
-
-  /** A runner that fails is one that cannot tell: the agent's silence decides then. */
-  async function inspect({ value }: Activity): Promise<AgentPresence> {
+/** A runner that fails is one that cannot tell: the agent's silence decides then. */
+function createInspection({ runners, clock, telemetry }: CorePorts) {
+  return async ({ value }: Activity): Promise<AgentPresence> => {
     const runner = runnerOf(runners, value);
     if (runner === undefined)
       return { state: "unknown", reason: "Another process of the service has its runner." };
@@ -43,7 +33,23 @@ export function createSupervisor(
       telemetry.emit({ event: "inspect-failed", level: "warn", job: value.id, reason: error.message });
       return { state: "unknown", reason: error.message };
     }
-  }
+  };
+}
+
+/** Looks after one job: ends it when its agent or its time is gone, cleans up after it when it is over. */
+export function createSupervisor(
+  ports: CorePorts,
+  settings: Settings,
+  launcher: Launcher,
+): (activity: Activity) => Promise<void> {
+  const { records, runners, clock } = ports;
+  const startedAt = clock.now();
+  /** When a job's agent was last seen on its way to run. */
+  const lastStarting = new Map<string, number>();
+
+  const release = createRelease(ports);
+
+  const inspect = createInspection(ports);
 
   /** Seconds. */
   function patienceWith({ runner = runners[0]?.name ?? "local" }: JobActivity): number {
@@ -70,18 +76,22 @@ export function createSupervisor(
   async function launching(activity: Activity): Promise<void> {
     const age = clock.now() - Date.parse(activity.value.since);
     const presence = await inspect(activity);
+    if (presence.state === "starting") return void lastStarting.set(activity.id, clock.now());
     if (presence.state === "absent") {
+      if (isInTheWay(presence.cause)) return await failJob(ports, settings, activity.id, agentDied(presence));
       if (age > LAUNCH_GRACE_MS) await launcher.relaunchOrFail(activity, presence.reason);
       return;
     }
-    // As with one that runs: nobody could be heard while the service was down.
-    const silence = Math.min(age, clock.now() - startedAt);
+    // As with one that runs: nobody could be heard while the service was down, nor before it ran.
+    const began = Math.max(startedAt, lastStarting.get(activity.id) ?? 0);
+    const silence = Math.min(age, clock.now() - began);
     if (silence > patienceWith(activity.value) * 1000)
       await failJob(ports, settings, activity.id, agentSilent(Math.floor(silence / 1000)));
   }
 
   return async (activity) => {
     const { state } = activity.value;
+    if (state !== "launching") lastStarting.delete(activity.id);
     if (state === "releasing") return await release(activity);
     const job = await records.get("job", activity.id);
     // Whoever ends a job has its work released in the same commit; what a damaged store says otherwise must not hang.

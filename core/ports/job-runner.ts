@@ -50,6 +50,12 @@ export interface LaunchOrder extends JobRef {
   readonly work: JobWork;
 }
 
+/** A job of which something is left. */
+export interface LeftJob extends JobRef {
+  /** An administrator ended it and may want to look at it: it goes with its record. */
+  readonly kept?: true;
+}
+
 /** Where a shell answers. */
 export interface ShellAddress {
   readonly host: string;
@@ -63,11 +69,23 @@ export interface ShellAddresses {
 }
 
 /** Why there is no agent, where the runner can tell. An agent whose work folder is gone is as good as none. */
-export type AbsenceCause = "machine-restarted" | "oom-killed" | "work-folder-gone";
+export type AbsenceCause =
+  | "machine-restarted"
+  | "oom-killed"
+  | "work-folder-gone"
+  | "evicted"
+  | "node-lost"
+  | "deadline"
+  // These keep it from starting, and would keep another one.
+  | "image-pull-failed"
+  | "unschedulable"
+  | "volume-pending";
 
 /** `unknown`: the runner cannot tell now (node out of reach); never taken for `absent`. */
 export type AgentPresence =
   | { readonly state: "running" }
+  /** Launched, and on its way to run; `reason` says what keeps it. The runner itself ends this, by `absent`. */
+  | { readonly state: "starting"; readonly reason?: string }
   | {
       readonly state: "absent";
       readonly reason?: string;
@@ -98,7 +116,7 @@ export interface JobRunner {
   stop(ref: JobRef): Promise<void>;
 
   /** The jobs of which anything is left, such as a process or a work folder, and where; of nodes that answer. */
-  leftovers(): Promise<readonly JobRef[]>;
+  leftovers(): Promise<readonly LeftJob[]>;
 
   /**
    * Ends shell and volume of a job that an administrator has ended, and leaves what they may still want to see
