@@ -48,7 +48,12 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
   const logs = await openJobLogs(config);
   const onLack = (lack: string) =>
     telemetry.emit({ event: "isolation-lacks", level: "warn", jobsRunWithout: lack });
-  const { runners, close: closeRunners } = await openRunners(config, { serviceUrl, agentEnv, onLack });
+  const { runners, close: closeRunners } = await openRunners(config, {
+    serviceUrl,
+    agentEnv,
+    onLack,
+    onTrouble: (trouble) => telemetry.emit({ event: "runner-trouble", level: "warn", ...trouble }),
+  });
   const { artifacts, uploads, signedUrls, parts } = store;
   const ports: Ports = { records, artifacts, uploads, logs, runners, clock, ids, signer, telemetry };
   const ims = createIms(ports, { ...config.settings, serviceVersion: version }, surroundings.wake);

@@ -6,6 +6,12 @@ import { LIMITED_PHASES } from "../core/jobs/status.ts";
 import type { RunnerName } from "../core/ports/job-runner.ts";
 import type { Settings } from "../core/settings.ts";
 import {
+  kubernetesContradictions,
+  type KubernetesConfig,
+  KUBERNETES_VARIABLES,
+  readKubernetes,
+} from "./config/kubernetes.ts";
+import {
   readStorage,
   storageContradictions,
   type StorageConfig,
@@ -35,6 +41,7 @@ export interface Config extends StorageConfig {
   readonly secretFile: string;
   /** What runs jobs, in order of preference; several may be named, each once. */
   readonly jobs: readonly RunnerKind[];
+  readonly kubernetes: KubernetesConfig;
   /** Where agents find the service; absent: where it listens. */
   readonly agentUrl: string | undefined;
   /** Where it listens for agents alone; absent: nowhere. */
@@ -59,7 +66,7 @@ export class ConfigError extends Error {
 }
 
 /** The runners that there are; each has its opener in `compose/runners.ts`. */
-const RUNNER_KINDS = ["local"] as const satisfies readonly RunnerName[];
+const RUNNER_KINDS = ["local", "kubernetes"] as const satisfies readonly RunnerName[];
 export type RunnerKind = (typeof RUNNER_KINDS)[number];
 
 const LONGEST_PHASE = 30 * 86_400;
@@ -81,6 +88,7 @@ const Environment = v.object({
   IMS_OIDC_ADMIN_ROLE: v.optional(text, "ims-admin"),
   IMS_OIDC_READER_ROLE: v.optional(text, "ims-reader"),
   ...STORAGE_VARIABLES,
+  ...KUBERNETES_VARIABLES,
   IMS_JOBS: v.optional(wordList(RUNNER_KINDS), "local"),
   IMS_AGENT_URL: v.optional(url),
   IMS_AGENT_HOST: v.optional(text),
@@ -198,6 +206,7 @@ function describe(issue: v.InferIssue<typeof Environment>): string {
 
 const Listening = v.pick(Environment, ["IMS_HOST", "IMS_AUTH"]);
 const Identity = v.pick(Environment, ["IMS_AUTH"]);
+const Runners = v.pick(Environment, ["IMS_JOBS"]);
 
 /** What no single variable can show. Looks at few variables each time, so that others that are wrong hide nothing. */
 function contradictions(environment: Variables): string[] {
@@ -211,7 +220,13 @@ function contradictions(environment: Variables): string[] {
   if (identity.success && identity.output.IMS_AUTH === "oidc")
     for (const name of ["IMS_OIDC_ISSUER", "IMS_OIDC_AUDIENCE", "IMS_OIDC_JWKS_URI"] as const)
       if (environment[name] === undefined) problems.push(`${name} is needed with IMS_AUTH=oidc`);
-  return [...problems, ...storageContradictions(environment)];
+  return [...problems, ...runnerContradictions(environment), ...storageContradictions(environment)];
+}
+
+function runnerContradictions(environment: Variables): string[] {
+  const runners = v.safeParse(Runners, environment);
+  const uses = (kind: RunnerKind): boolean => runners.success && runners.output.IMS_JOBS.includes(kind);
+  return uses("kubernetes") ? kubernetesContradictions(environment) : [];
 }
 
 function authConfig(env: Environment): AuthConfig {
@@ -247,12 +262,16 @@ function offLoopback(host: string): string {
   );
 }
 
+const domainOf = (env: Environment): string =>
+  `${env.JOB_CUSTOMER_ACCESS_SUBNET_NAME}.${env.JOB_CUSTOMER_ACCESS_NETWORK_DOMAIN}`;
+
 function toConfig(env: Environment, arch: string): Config {
   return {
     host: env.IMS_HOST,
     port: env.IMS_PORT,
     data: env.IMS_DATA,
     jobs: env.IMS_JOBS,
+    kubernetes: readKubernetes(env, { namespace: env.DEFAULT_IMS_JOB_NAMESPACE, domain: domainOf(env) }),
     secretFile: env.IMS_SECRET_FILE ?? `${env.IMS_DATA}/secret`,
     agentUrl: env.IMS_AGENT_URL,
     agentListener: agentListener(env),
@@ -331,7 +350,7 @@ function jobSettings(env: Environment, arch: string): Settings["jobs"] {
       namespace: env.DEFAULT_IMS_JOB_NAMESPACE,
       enableDkms: env.JOB_ENABLE_DKMS,
     },
-    domain: `${env.JOB_CUSTOMER_ACCESS_SUBNET_NAME}.${env.JOB_CUSTOMER_ACCESS_NETWORK_DOMAIN}`,
+    domain: domainOf(env),
     nativeArch: arch === "arm64" ? "aarch64" : "x86_64",
   };
 }

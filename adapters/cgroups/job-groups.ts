@@ -34,11 +34,20 @@ export const NO_GROUPS: JobGroups = {
 
 /** Finds out what this machine gives. It gives nothing to who is not root and has no group that was handed over. */
 export async function findJobGroups(): Promise<JobGroups> {
+  return await jobGroupsIn(await findHierarchies());
+}
+
+/** Folders of the groups that this process is in. */
+export async function ownGroups(): Promise<readonly string[]> {
+  return (await findHierarchies()).map(({ folder }) => folder);
+}
+
+async function findHierarchies(): Promise<readonly Hierarchy[]> {
   const [mountinfo, cgroup] = await Promise.all([
     readText("/proc/self/mountinfo"),
     readText("/proc/self/cgroup"),
   ]);
-  return await jobGroupsIn(ownHierarchies(mountinfo, cgroup));
+  return ownHierarchies(mountinfo, cgroup);
 }
 
 export async function jobGroupsIn(hierarchies: readonly Hierarchy[]): Promise<JobGroups> {

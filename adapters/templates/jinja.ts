@@ -34,7 +34,7 @@ function invalid(message: string, cause?: unknown): DomainError {
 
 async function parseList(text: string): Promise<readonly string[]> {
   // Most jobs have no such list, and the parser takes a while to load.
-  const { parse } = await import("yaml");
+  const { parse } = await import("./yaml.ts");
   let content: unknown;
   try {
     content = parse(text);

@@ -3,6 +3,7 @@ import type { Tokens } from "../../core/auth/tokens.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
 import type { Backups } from "../compose/backup.ts";
 import type { Migrate } from "../compose/migrate.ts";
+import type { DoctorOptions, Finding } from "../compose/doctor.ts";
 import type { DemoParts } from "./demo/parts.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -15,6 +16,8 @@ export interface CliContext {
   readonly openTokens: () => Promise<{ tokens: Tokens; close: () => Promise<void> }>;
   /** Where records and objects of the store that the environment describes do not agree. */
   readonly audit: () => Promise<Drift>;
+  /** What the surroundings of the service that the environment describes have and lack. */
+  readonly doctor: (options: DoctorOptions) => AsyncIterable<Finding>;
   /** Backups of the store that the environment describes. */
   readonly backups: Backups;
   /** Moves installations into that store. */

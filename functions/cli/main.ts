@@ -8,9 +8,11 @@ import { createRunCommand } from "../../adapters/process/spawn.ts";
 import { runCli } from "./cli.ts";
 import { auditCommand } from "./audit.ts";
 import { demoCommand } from "./demo/demo.ts";
+import { doctorCommand } from "./doctor.ts";
 import { audit, openTokens } from "../compose.ts";
 import { createBackups } from "../compose/backup.ts";
 import { createMigrate } from "../compose/migrate.ts";
+import { diagnose } from "../compose/doctor.ts";
 import { readConfig } from "../config.ts";
 import { VERSION } from "../runtime/version.ts";
 import { exportCommand } from "./export.ts";
@@ -24,6 +26,7 @@ const inProject = import.meta.url.endsWith(".ts");
 const COMMANDS = [
   auditCommand,
   ...(inProject ? [demoCommand] : []),
+  doctorCommand,
   exportCommand,
   importCommand,
   migrateCommand,
@@ -58,6 +61,7 @@ process.exitCode = await runCli(
     signal: stopOnSignals(),
     openTokens: () => openTokens(readConfig(process.env, process.arch)),
     audit: () => audit(readConfig(process.env, process.arch)),
+    doctor: (options) => diagnose(readConfig(process.env, process.arch), options),
     backups: createBackups(() => readConfig(process.env, process.arch), VERSION, process.stdout),
     migrate: createMigrate(process.env, process.arch),
     demo: {

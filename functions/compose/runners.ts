@@ -9,6 +9,12 @@ export interface RunnerSurroundings {
   readonly agentEnv: Readonly<Record<string, string>>;
   /** What this machine cannot keep apart. */
   readonly onLack: (lack: string) => void;
+  /** What a cluster lacks for jobs, or does not do any more, after the name of its runner. */
+  readonly onTrouble: (trouble: {
+    readonly runner: RunnerKind;
+    readonly reason: string;
+    readonly hint?: string;
+  }) => void;
 }
 
 /** A runner, and how to let go of what it holds, such as connections. Running jobs go on. */
@@ -20,7 +26,7 @@ export interface OpenRunner {
 type Opener = (config: Config, surroundings: RunnerSurroundings) => Promise<OpenRunner>;
 
 /** Each loads what it needs only when it is called. */
-const OPENERS: Readonly<Record<RunnerKind, Opener>> = { local: openLocal };
+const OPENERS: Readonly<Record<RunnerKind, Opener>> = { local: openLocal, kubernetes: openKubernetes };
 
 /** The runners that the configuration names, in its order of preference. */
 export async function openRunners(
@@ -50,6 +56,20 @@ async function openLocal(config: Config, surroundings: RunnerSurroundings): Prom
     onLack,
   });
   return { runner };
+}
+
+/** Jobs as pods of a cluster. */
+async function openKubernetes(
+  config: Config,
+  { onTrouble, serviceUrl }: RunnerSurroundings,
+): Promise<OpenRunner> {
+  const { openKubernetesRunner } = await import("./kubernetes.ts");
+  const runner = await openKubernetesRunner(config, {
+    serviceUrl,
+    onTrouble: (reason) => onTrouble({ runner: "kubernetes", reason }),
+    onLack: ({ what, hint }) => onTrouble({ runner: "kubernetes", reason: what, hint }),
+  });
+  return { runner, close: async () => runner.close() };
 }
 
 /** Agents fetch from S3 by signed URLs, and must trust whom the service trusts. */

@@ -39,4 +39,5 @@ export const LICENCES: readonly string[] = [
   "BSD-3-Clause",
   "ISC",
   "MIT",
+  "Unlicense",
 ];

@@ -23,6 +23,9 @@ export async function runInTest(
     home: "/",
     openTokens: never,
     audit: never,
+    doctor: () => {
+      throw new Error("not part of this");
+    },
     backups: { export: never, import: never },
     migrate: never,
     signal: new AbortController().signal,

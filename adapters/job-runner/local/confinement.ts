@@ -3,6 +3,7 @@ import { DomainError } from "../../../core/errors.ts";
 import type { JobLimits } from "../../../core/ports/job-runner.ts";
 import type { RunCommand } from "../../../core/ports/commands.ts";
 import { joinGroups } from "../../cgroups/groups.ts";
+import { ownGroups } from "../../cgroups/job-groups.ts";
 import { memoryUse } from "../../cgroups/memory.ts";
 import type { MemoryUse } from "../../cgroups/memory.ts";
 import { drawVeil, liftVeil } from "../../process/veil.ts";
@@ -19,6 +20,8 @@ const Confinement = v.object({
   needed: v.pipe(v.array(v.string()), v.readonly()),
   /** Folders of the control groups that it joins. */
   groups: v.pipe(v.array(v.string()), v.readonly()),
+  /** Whether the agent has the groups that it is in for itself, as in a container: they count what the job uses. */
+  alone: v.optional(v.boolean()),
   /** What the job may use at most. */
   limits: v.optional(v.object({ memoryBytes: v.number(), diskBytes: v.number() })),
   /** What this machine does not give, each as the end of "Jobs run without ...". */
@@ -68,7 +71,8 @@ export async function confine(
   if (asked === undefined) return unconfined;
   await joinGroups(asked.groups);
   const { lacks, limits } = asked;
-  const confined = { ...unconfined, lacks, limits, memory: () => memoryUse(asked.groups) };
+  const groups = asked.alone === true ? await ownGroups() : asked.groups;
+  const confined = { ...unconfined, lacks, limits, memory: () => memoryUse(groups) };
   if (!asked.ownMounts) return confined;
   const kept = [workFolder, ...asked.groups, ...asked.needed];
   const veil = await drawVeil({ hidden: asked.hidden, kept, scratch: workFolder }, run);
