@@ -17,6 +17,7 @@ export default defineConfig({
       project("infra", ["test/infra/**/*.test.ts"], { testTimeout: 60_000 }),
       project("localstack", ["test/localstack/**/*.test.ts"], { testTimeout: 120_000 }),
       project("long", ["test/long/**/*.test.ts"], { testTimeout: 3_600_000 }),
+      project("kubernetes", ["test/kubernetes/**/*.test.ts"], { testTimeout: 180_000 }),
       project("build", ["test/build/**/*.test.ts"], { testTimeout: 1_800_000 }),
     ],
     coverage: { provider: "v8", include: ["core/**", "functions/**", "adapters/**"] },

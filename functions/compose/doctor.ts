@@ -104,15 +104,15 @@ async function kubernetes(config: Config, options: DoctorOptions): Promise<reado
   }
 }
 
-/** What jobs run, and what it is for. */
+/** What jobs run, what it is for, and Debian's package of it. */
 const PROGRAMS = [
-  { name: "kiwi-ng", variable: "IMS_KIWI", use: "kiwi-ng recipes" },
-  { name: "packer", variable: "IMS_PACKER", use: "packer recipes", optional: true },
-  { name: "mksquashfs", variable: "IMS_MKSQUASHFS", use: "packing images" },
-  { name: "unsquashfs", variable: "IMS_UNSQUASHFS", use: "customizing images" },
-  { name: "sshd", use: "shells" },
-  { name: "unshare", use: "shells, and keeping jobs apart" },
-  { name: "python3", variable: "IMS_PYTHON", use: "recipes with templates" },
+  { name: "kiwi-ng", variable: "IMS_KIWI", use: "kiwi-ng recipes", apt: "kiwi" },
+  { name: "packer", variable: "IMS_PACKER", use: "packer recipes", apt: "packer", optional: true },
+  { name: "mksquashfs", variable: "IMS_MKSQUASHFS", use: "packing images", apt: "squashfs-tools" },
+  { name: "unsquashfs", variable: "IMS_UNSQUASHFS", use: "customizing images", apt: "squashfs-tools" },
+  { name: "sshd", use: "shells", apt: "openssh-server" },
+  { name: "unshare", use: "shells, and keeping jobs apart", apt: "util-linux" },
+  { name: "python3", variable: "IMS_PYTHON", use: "recipes with templates", apt: "python3-jinja2" },
 ] as const;
 
 async function localTools({ agentEnv }: Config): Promise<readonly Finding[]> {
@@ -125,10 +125,10 @@ async function localTools({ agentEnv }: Config): Promise<readonly Finding[]> {
   const missing = found.filter(({ there }) => !there).map(({ program }) => program);
   const lacks = missing.filter((program) => !("optional" in program));
   if (lacks.length > 0)
-    return lacks.map(({ name, use }) => ({
+    return lacks.map(({ apt, name, use }) => ({
       area: "local",
       lack: `${name} is not on this machine: ${use} cannot be done.`,
-      hint: "node infra/run.mjs infra/setup/build-tools.ts build shell installs what is missing on Debian and Ubuntu.",
+      hint: `On Debian and Ubuntu: apt-get install ${apt}.`,
     }));
   const without = missing.map(({ name, use }) => `no ${name}, so no ${use}`).join("; ");
   return [{ area: "local", note: without === "" ? "all programs are there" : without }];

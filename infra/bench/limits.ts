@@ -24,6 +24,12 @@ const LIMITS: Readonly<Record<string, readonly Limit[]>> = {
     { key: /^(?:up|down)Ratio$/u, atMost: 1.15 },
     { key: /^streamPeakMiB$/u, atMost: 150 },
   ],
+  kubernetes: [
+    { key: /^jobAbovePodSeconds$/u, atMost: 1.5 },
+    { key: /^lineP99Ms$/u, atMost: 500 },
+    { key: /^idleCoreShare$/u, atMost: 0.03 },
+    { key: /^listsOfJobsPerMinute$/u, atMost: 10 },
+  ],
   customize: [{ key: /^jobRatio$/u, atMost: 1.25 }],
   job: [{ key: /^overheadRatio$/u, atMost: 0.1 }],
   api: [

@@ -104,7 +104,7 @@ async function startJob(api: ReturnType<typeof createApiClient>, folder: string)
 async function measure(pid: number, job: string, followers: number) {
   const latencies: number[] = [];
   const stop = new AbortController();
-  const all = Array.from({ length: followers }, () => follow(job, latencies, stop.signal));
+  const all = Array.from({ length: followers }, () => follow(URL_BASE, job, latencies, stop.signal));
   await sleep(SETTLING_SECONDS * 1000);
   latencies.length = 0;
   const before = cpuSeconds(pid);
@@ -116,11 +116,24 @@ async function measure(pid: number, job: string, followers: number) {
   return { latencies: measured, cpuSeconds: (used / SECONDS) * 3600 };
 }
 
-async function follow(job: string, latencies: number[], signal: AbortSignal): Promise<void> {
+/** Milliseconds that each line of a job took which prints its times, as a follower sees it, in so many seconds. */
+export async function followed(url: string, job: string, seconds: number): Promise<number[]> {
+  const latencies: number[] = [];
+  const stop = new AbortController();
+  const following = follow(url, job, latencies, stop.signal);
+  await sleep(SETTLING_SECONDS * 1000);
+  latencies.length = 0;
+  await sleep(seconds * 1000);
+  stop.abort();
+  await following;
+  return latencies;
+}
+
+async function follow(url: string, job: string, latencies: number[], signal: AbortSignal): Promise<void> {
   const decoder = new TextDecoder();
   let rest = "";
   try {
-    const { body } = await fetch(`${URL_BASE}/v3/jobs/${job}/log?follow=1`, { signal });
+    const { body } = await fetch(`${url}/v3/jobs/${job}/log?follow=1`, { signal });
     for await (const chunk of body ?? []) {
       const now = Date.now();
       const text = rest + decoder.decode(chunk, { stream: true });
@@ -139,7 +152,7 @@ function cpuSeconds(pid: number): number {
   return (Number(fields[12]) + Number(fields[13])) / CLOCK_TICKS;
 }
 
-function percentile(values: readonly number[], percent: number): number {
+export function percentile(values: readonly number[], percent: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? Number.NaN;
 }

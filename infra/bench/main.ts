@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { benchApi } from "./api.ts";
 import { benchCustomize } from "./customize.ts";
 import { benchJob } from "./job.ts";
+import { benchKubernetes } from "./kubernetes/bench.ts";
 import { benchLocalstack } from "./localstack.ts";
 import { benchLogs } from "./logs.ts";
 import { resultLine } from "./limits.ts";
@@ -23,10 +24,12 @@ logs      a build's line to 50 followers, and the service's processor time for 1
 job       time of a whole build job, against kiwi and mksquashfs alone (needs the build tools, root, minutes)
 customize a customize job without a change, against unsquashfs, mksquashfs and copies by hand (squashfs-tools, OpenSSH,
           root, minutes)
+kubernetes a job's POST to its agent, against a bare pod, a line's way out of a pod, and the cost of a thousand jobs (only
+          when named; KUBECONFIG, and IMS_AGENT_IMAGE that its nodes have)
 
 --localstack  what our adapters add to the AWS SDK's bare calls, on a LocalStack that is started and stopped
 
-Without names all of them run, but for --localstack, which runs alone. Results are printed beside what is wanted, and written to bench-results/.
+Without names all of them run, but for kubernetes, and --localstack, which runs alone. Results are printed beside what is wanted, and written to bench-results/.
 `;
 
 const BENCHES = {
@@ -36,7 +39,10 @@ const BENCHES = {
   logs: () => benchLogs(root, folder),
   job: () => benchJob(root, folder),
   customize: () => benchCustomize(root, folder),
+  kubernetes: () => benchKubernetes(root, folder),
 };
+/** They need more than this machine. */
+const NAMED_ONLY: ReadonlySet<string> = new Set(["kubernetes"]);
 
 async function main(args: readonly string[]): Promise<void> {
   if (args.includes("--help")) return void process.stdout.write(HELP);
@@ -50,7 +56,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (args.includes("--localstack")) await benchLocalstack(keep);
   else
     for (const [name, bench] of Object.entries(BENCHES)) {
-      if (args.length > 0 && !args.includes(name)) continue;
+      if (args.length > 0 ? !args.includes(name) : NAMED_ONLY.has(name)) continue;
       process.stdout.write(`${name} …\n`);
       keep(name, await bench());
     }

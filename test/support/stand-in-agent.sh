@@ -1,4 +1,5 @@
 # Stands in for the agent: takes its token, notes that it was started, and then behaves as the test wants.
+[ -z "${IMS_TOKEN_FILE:-}" ] || exec <"$IMS_TOKEN_FILE"
 if ! IFS= read -r token; then
   echo "no token was given" >&2
   exit 1
