@@ -12,11 +12,13 @@ import { agentDied, agentSilent, isInTheWay, overdue } from "./losses.ts";
 import type { JobActivity } from "./activity.ts";
 import { refOf, runnerOf } from "./runners.ts";
 import { isTerminal } from "./status.ts";
+import { delayed } from "./transitions.ts";
 
 type Activity = Stored<"job-activity">;
 
 /** A launch that left no agent is given so long before it is tried again: a runner may be starting it right now. */
 const LAUNCH_GRACE_MS = 10_000;
+const USUAL_START_MS = 5000;
 /** A runner that does not answer for longer cannot tell. Removing a large work folder takes its time. */
 const INSPECT_LIMIT_MS = 15_000;
 
@@ -73,10 +75,19 @@ export function createSupervisor(
     if (late !== undefined) await fail(late);
   }
 
-  async function launching(activity: Activity): Promise<void> {
+  /** What keeps it is told once it takes longer than most do. */
+  async function starting({ id, value }: Activity, job: Stored<"job">, reason: string): Promise<void> {
+    lastStarting.set(id, clock.now());
+    if (clock.now() - Date.parse(value.since) < USUAL_START_MS) return;
+    const told = delayed(job.value, reason);
+    if (told === undefined) return;
+    await records.commit([{ op: "replace", kind: "job", id, version: job.version, value: told }]);
+  }
+
+  async function launching(activity: Activity, job: Stored<"job">): Promise<void> {
     const age = clock.now() - Date.parse(activity.value.since);
     const presence = await inspect(activity);
-    if (presence.state === "starting") return void lastStarting.set(activity.id, clock.now());
+    if (presence.state === "starting") return await starting(activity, job, presence.reason ?? "");
     if (presence.state === "absent") {
       if (isInTheWay(presence.cause)) return await failJob(ports, settings, activity.id, agentDied(presence));
       if (age > LAUNCH_GRACE_MS) await launcher.relaunchOrFail(activity, presence.reason);
@@ -99,6 +110,6 @@ export function createSupervisor(
     if (isTerminal(job.value.status))
       return await records.commit(releaseChanges(activity, job.value, settings, clock.now()));
     if (state === "running") await running(activity, job);
-    else if (state === "launching") await launching(activity);
+    else if (state === "launching") await launching(activity, job);
   };
 }

@@ -31,6 +31,13 @@ export function reported(
   };
 }
 
+/** A job whose agent is on its way, and what keeps it. */
+export function delayed(job: Job, reason: string): Job | undefined {
+  if (job.status !== "creating" || job.progress === undefined || reason === "") return undefined;
+  if (job.progress.message === reason) return undefined;
+  return { ...job, progress: { ...job.progress, message: reason } };
+}
+
 /** What a report does not say itself. */
 export interface ReportFacts {
   /** Where the shell that the report tells of is reached. */

@@ -26,13 +26,19 @@ async function pass(seconds: number): Promise<void> {
 describe("an agent on its way to run", () => {
   it("has as much time as its runner gives it, and from then on that of all agents", async () => {
     const id = await launched({ state: "starting", reason: "Its pod is being made." });
+    await pass(2);
+    expect((await current(id)).progress).not.toHaveProperty("message");
     for (let minutes = 0; minutes < 30; minutes += 1) await pass(60);
-    expect(await current(id)).toMatchObject({ status: "creating" });
+    expect(await current(id)).toMatchObject({
+      status: "creating",
+      progress: { message: "Its pod is being made." },
+    });
     service.runner.presence.set(id, { state: "running" });
     await pass(2);
     expect(await current(id)).toMatchObject({ status: "creating" });
     await agentOf(service, id).say("report", { status: "fetching_recipe" });
-    expect(await current(id)).toMatchObject({ status: "fetching_recipe" });
+    const begun = await current(id);
+    expect([begun.status, begun.progress.message]).toEqual(["fetching_recipe", undefined]);
     expect(service.runner.launched).toHaveLength(1);
   });
 
