@@ -9,6 +9,7 @@ import { createIms, type Ims } from "../core/ims.ts";
 import type { Ports } from "../core/ports/index.ts";
 import type { Telemetry } from "../core/ports/telemetry.ts";
 import { openAuthenticator } from "./compose/authenticator.ts";
+import { openapi } from "./compose/openapi.ts";
 import { openRunners } from "./compose/runners.ts";
 import { openArtifacts, openJobLogs, openRecords, openSigner, prepareStorage } from "./compose/stores.ts";
 import type { Config } from "./config.ts";
@@ -104,10 +105,6 @@ export async function audit(config: Config): Promise<Drift> {
   } finally {
     await records.close();
   }
-}
-
-async function openapi(): Promise<unknown> {
-  return (await import("../infra/openapi.json", { with: { type: "json" } })).default;
 }
 
 async function tidy(

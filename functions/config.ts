@@ -63,6 +63,14 @@ export type AuthConfig =
 /** Everything that is wrong with the environment, one line each. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
+
+  /** What is wrong, without the words before. */
+  get lines(): readonly string[] {
+    return this.message
+      .split("\n")
+      .slice(1)
+      .map((line) => line.trim());
+  }
 }
 
 /** The runners that there are; each has its opener in `compose/runners.ts`. */

@@ -142,7 +142,7 @@ function successesOf(endpoint: Endpoint): Json {
 }
 
 function bytesOf(
-  { contentType, description }: NonNullable<Endpoint["answersBytes"]>,
+  { contentType, description, redirects }: NonNullable<Endpoint["answersBytes"]>,
   events: string | undefined,
 ): Json {
   const content = { [contentType]: { schema: {} } };
@@ -155,6 +155,7 @@ function bytesOf(
       content,
     },
     304: unchanged(headers()),
+    ...(redirects === undefined ? {} : { 307: redirection(redirects) }),
     ...(events === undefined ? {} : { 204: { description: "No event will ever come", headers: headers() } }),
   };
 }
@@ -167,6 +168,15 @@ function withEvents({ description, content }: { description: string; content: Js
     content: { ...content, "text/event-stream": { schema: { type: "string" } } },
   };
 }
+
+/** Only of a deployment as separate functions. */
+const redirection = (description: string): Json => ({
+  description,
+  headers: {
+    ...headers(),
+    Location: { description: "Where to", required: true, schema: { type: "string" } },
+  },
+});
 
 const unchanged = (all: Json): Json => ({ description: "What the client has is still true", headers: all });
 

@@ -22,6 +22,14 @@ export interface AwsConfig {
   readonly connectMilliseconds?: number;
   /** How long a connection may be silent; absent: as long as who opens the client says. */
   readonly idleMilliseconds?: number;
+  /** Asked before each call whether it may still go out. Absent: always. */
+  readonly mayCall?: () => boolean;
+}
+
+/** @throws `unavailable` for a call that nobody waits for any more */
+export function refuseLateCall(mayCall: (() => boolean) | undefined): void {
+  if (mayCall?.() === false)
+    throw new DomainError("unavailable", "The request that this was done for has been answered.");
 }
 
 /** How patient a client is. */

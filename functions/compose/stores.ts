@@ -92,36 +92,14 @@ export async function openArtifacts(config: Config, options: StoreOptions): Prom
     case "files":
       return fileStore(path.join(config.data, "artifacts"), options);
     case "s3":
-      return await s3Store(config, config.artifacts.aws, options);
+      return await s3Store(config.artifacts.aws, Object.values(config.settings.buckets), options);
   }
 }
 
-async function s3Store(
-  { settings }: Config,
-  aws: AwsConfig,
-  { clock }: StoreOptions,
-): Promise<ArtifactStore> {
-  const { createS3Artifacts } = await import("../../adapters/artifacts/s3/artifacts.ts");
-  const { createS3Uploads } = await import("../../adapters/artifacts/s3/uploads.ts");
-  const { sweepS3Uploads } = await import("../../adapters/artifacts/s3/sweep.ts");
-  const buckets = Object.values(settings.buckets);
-  return {
-    artifacts: createS3Artifacts({ aws, clock, buckets }),
-    // S3 serves its URLs itself.
-    signedUrls: { verify: () => "forged" },
-    uploads: createS3Uploads({ aws, clock }),
-    parts: elsewhere,
-    sweep: () => sweepS3Uploads({ aws, clock, buckets }),
-  };
+async function s3Store(aws: AwsConfig, buckets: readonly string[], { clock }: StoreOptions) {
+  const { openS3Store } = await import("./s3-store.ts");
+  return openS3Store(aws, buckets, clock);
 }
-
-/** For a store that takes parts itself: no URL of this service is for one. */
-const elsewhere: PartReceiver = {
-  verifyPart: () => "forged",
-  async takePart() {
-    throw new DomainError("not-found", "Parts are sent to the object store.");
-  },
-};
 
 function fileStore(root: string, { signer, clock, publicUrl }: StoreOptions): ArtifactStore {
   const artifacts = createFileArtifacts({ root, signer, publicUrl, clock });

@@ -41,6 +41,8 @@ export interface Download {
   readonly read: (
     range: ByteRange | undefined,
   ) => Promise<AsyncIterable<Uint8Array>> | AsyncIterable<Uint8Array>;
+  /** A URL where the same bytes can be had, for a deployment that does not carry them itself. */
+  readonly elsewhere?: () => Promise<string>;
 }
 
 /** One of Server-Sent Events. */
@@ -139,7 +141,12 @@ export interface Definition<
   readonly takesBytes?: { readonly description: string };
   readonly returns?: Returns;
   /** Answers bytes instead of JSON, whole or a range of them. */
-  readonly answersBytes?: { readonly contentType: string; readonly description: string };
+  readonly answersBytes?: {
+    readonly contentType: string;
+    readonly description: string;
+    /** Where separate functions send clients on to. */
+    readonly redirects?: string;
+  };
   /** Beside bytes: events, for those who ask to follow. */
   readonly answersEvents?: { readonly description: string };
   readonly status: 200 | 201 | 204;

@@ -5,6 +5,7 @@ import type { Ims } from "../../core/ims.ts";
 import type { AgentIdentity } from "../../core/jobs/agent-tokens.ts";
 import { DomainError } from "../../core/errors.ts";
 import { type Authenticator, authorize, bearerToken } from "./auth.ts";
+import { type Carriage, carried, refuseLarge, toStream } from "./carriage.ts";
 import { expectationOf } from "./digest-headers.ts";
 import { downloadResponse } from "./download.ts";
 import {
@@ -30,6 +31,7 @@ export interface ServeOptions extends Observer {
   readonly authenticator: Authenticator;
   /** The request's bytes by a shorter way than the web stream, where the runtime has one. */
   readonly incoming?: (env: unknown) => AsyncIterable<Uint8Array> | undefined;
+  readonly carriage?: Carriage;
 }
 
 /** An app that serves these endpoints, each alone or all together. Static paths must come before `{id}` in the list. */
@@ -69,6 +71,7 @@ async function handle(
   const query = endpoint.query === undefined ? undefined : parseQuery(endpoint.query, c.req.queries());
   const body = endpoint.body === undefined ? undefined : await readJsonBody(request, endpoint.body);
   const upload = endpoint.takesBytes === undefined ? NOTHING : uploadOf(c, options);
+  if (upload !== NOTHING) refuseLarge(request, options.carriage);
   const headers: Record<string, string> = { "x-request-id": sighting.requestId };
   const header = (name: string, value: string) => void (headers[name] = value);
   const lastEventId = endpoint.answersEvents === undefined ? undefined : lastEventIdOf(request);
@@ -83,7 +86,7 @@ async function handle(
     agent,
     header,
   });
-  return respond(request, endpoint, answer, headers, sighting);
+  return respond(request, endpoint, answer, headers, sighting, options.carriage);
 }
 
 function respond(
@@ -92,13 +95,24 @@ function respond(
   answer: unknown,
   headers: Record<string, string>,
   sighting: Sighting,
+  carriage: Carriage | undefined,
 ): Response | Promise<Response> {
-  if (isEventStream(endpoint, answer)) return withRequestId(eventStreamResponse(request, answer), sighting);
+  if (isEventStream(endpoint, answer))
+    return withRequestId(eventsResponse(request, answer, carriage), sighting);
   if (isDownload(endpoint, answer))
-    return downloadResponse(request, answer).then((response) => withRequestId(response, sighting));
+    return downloadResponse(request, answer, carriage).then((response) => withRequestId(response, sighting));
   if (endpoint.status === 201) sighting.record = idOf(answer);
   if (endpoint.status === 204) return new Response(null, { status: 204, headers });
   return jsonResponse(request, endpoint, answer, headers);
+}
+
+function eventsResponse(request: Request, answer: EventStream, carriage: Carriage | undefined): Response {
+  if (carriage?.maxAnswerBytes === undefined) return eventStreamResponse(request, answer);
+  return toStream(
+    request,
+    carriage,
+    "Events are not sent from here: ask for what there is, without `follow`.",
+  );
 }
 
 function lastEventIdOf({ headers }: Request): string | undefined {
@@ -126,7 +140,7 @@ function authenticated(
     authorize(principal, role);
     return NOBODY;
   };
-  const caller = options.authenticator.authenticate(request);
+  const caller = options.carriage?.admits?.(request) ?? options.authenticator.authenticate(request);
   return caller instanceof Promise ? caller.then(admit) : admit(caller);
 }
 
@@ -146,7 +160,8 @@ function uploadOf(c: Context, options: ServeOptions): Upload {
   const request = c.req.raw;
   return {
     get bytes() {
-      return options.incoming?.(c.env) ?? request.body ?? emptySource();
+      const bytes = options.incoming?.(c.env) ?? request.body ?? emptySource();
+      return options.carriage === undefined ? bytes : carried(bytes, options.carriage);
     },
     get expect() {
       return expectationOf(request.headers);

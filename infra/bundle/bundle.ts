@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, type Metafile, type Plugin } from "esbuild";
+import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
 import packageJson from "../../package.json" with { type: "json" };
 import { contentOf, type Program } from "./content.ts";
 import { licencesText } from "./licences.ts";
@@ -55,7 +55,28 @@ const versionOnly: Plugin = {
     }),
 };
 
-async function bundleTarget(folder: string, { folder: below, entries, alias }: Target): Promise<Metafile> {
+/** Some dependencies are CommonJS: they ask where they are, and for Node's own modules. */
+const FOR_NODE = {
+  platform: "node",
+  target: "node24",
+  // Native code that ssh2 does without where it is not there.
+  external: ["cpu-features", "*.node"],
+  define: { __dirname: "import.meta.dirname", __filename: "import.meta.filename" },
+  banner: {
+    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
+} as const satisfies BuildOptions;
+
+const FOR_WORKERD = {
+  platform: "neutral",
+  target: "es2024",
+  external: ["node:*"],
+  conditions: ["workerd", "worker", "browser"],
+  mainFields: ["browser", "module", "main"],
+} as const satisfies BuildOptions;
+
+async function bundleTarget(folder: string, target: Target): Promise<Metafile> {
+  const { folder: below, entries, alias, alone, runsIn } = target;
   const { metafile, outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: { ...entries },
@@ -66,20 +87,14 @@ async function bundleTarget(folder: string, { folder: below, entries, alias }: T
     write: false,
     metafile: true,
     // What is imported late is a file of its own: who stores locally parses nothing of the AWS SDK.
-    splitting: true,
+    splitting: alone !== true,
     minify: true,
     sourcemap: true,
+    // A hundred functions would have the same sources a hundred times.
+    sourcesContent: alone !== true,
     format: "esm",
-    platform: "node",
-    target: "node24",
-    // Native code that ssh2 does without where it is not there.
-    external: ["cpu-features", "*.node"],
-    // Some dependencies are CommonJS: they ask where they are, and for Node's own modules.
-    define: { __dirname: "import.meta.dirname", __filename: "import.meta.filename" },
-    banner: {
-      js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
-    },
     plugins: [versionOnly],
+    ...(runsIn === "workerd" ? FOR_WORKERD : FOR_NODE),
     logLevel: "warning",
   });
   for (const file of outputFiles) {

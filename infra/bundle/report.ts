@@ -24,7 +24,7 @@ export function overBudget(programs: readonly Program[], budgets: readonly Budge
 }
 
 function excess({ file, startBytes, wholeBytes, starts, later }: Program, budget: Budget): string[] {
-  const uninvited = starts.filter((name) => !budget.starts.includes(name));
+  const uninvited = starts.filter((name) => budget.starts?.includes(name) === false);
   const forbidden = [...starts, ...later].filter((name) => budget.never?.test(name) === true);
   return [
     ...(startBytes > budget.startKiB * KIB

@@ -6,6 +6,10 @@ export interface Target {
   readonly entries: Readonly<Record<string, string>>;
   /** Modules that are others in this target, such as `#endpoint`. */
   readonly alias?: Readonly<Record<string, string>>;
+  /** Each file holds all that it needs, also what it imports late. */
+  readonly alone?: boolean;
+  /** Absent: Node. */
+  readonly runsIn?: "workerd";
 }
 
 /** Programs, and the threads that they start: a thread's file must stand beside the program's, under this very name. */
@@ -20,5 +24,5 @@ const PROGRAMS: Target = {
   },
 };
 
-/** All that `npm run build` makes. */
+/** Programs alone. */
 export const TARGETS: readonly Target[] = [PROGRAMS];

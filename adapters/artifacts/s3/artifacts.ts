@@ -1,8 +1,8 @@
+import { createMd5Thread } from "#md5";
 import { DeleteObjectCommand, UploadPartCommand } from "@aws-sdk/client-s3";
 import type { ArtifactAddress, Artifacts } from "../../../core/ports/artifacts.ts";
 import type { Clock } from "../../../core/ports/clock.ts";
 import { checkAddress } from "../address.ts";
-import { createMd5Thread } from "../files/md5.ts";
 import { isS3 } from "./calls.ts";
 import { openS3, type S3, type S3Config } from "./client.ts";
 import { keepEtag, partSizesOf } from "./keep-etag.ts";

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DomainError, isDomainError } from "../../../core/errors.ts";
 import { awsFailure, type AwsFailure, isDenied, isThrottled } from "../../aws/errors.ts";
+import { refuseLateCall } from "../../aws/options.ts";
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 3000;
@@ -23,11 +24,12 @@ export type Calls = <T>(
 ) => Promise<T>;
 
 /** `patienceMs`: how long after its first failure a request is still sent again. */
-export function createCalls(patienceMs: number): Calls {
+export function createCalls(patienceMs: number, mayCall?: () => boolean): Calls {
   return async (send, { signal, expected = [] } = {}) => {
     let deadline = Infinity;
     for (let longest = FIRST_PAUSE_MS; ; longest = Math.min(longest * 2, LONGEST_PAUSE_MS)) {
       try {
+        refuseLateCall(mayCall);
         return await send(signal === undefined ? {} : { abortSignal: signal });
       } catch (error) {
         signal?.throwIfAborted();

@@ -25,5 +25,5 @@ export function openS3({ aws, patienceMs = 20_000, idleMs = 60_000 }: S3Config):
     responseChecksumValidation: "WHEN_REQUIRED",
     followRegionRedirects: true,
   });
-  return { client, calls: createCalls(patienceMs) };
+  return { client, calls: createCalls(patienceMs, aws.mayCall) };
 }

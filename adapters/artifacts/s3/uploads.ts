@@ -1,3 +1,4 @@
+import { createMd5Thread } from "#md5";
 import { AbortMultipartUploadCommand, ListPartsCommand, UploadPartCommand } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { PARTED_PREFIX } from "../../../core/artifacts/staging.ts";
@@ -10,7 +11,6 @@ import type {
   UploadSessions,
 } from "../../../core/ports/upload-sessions.ts";
 import { checkAddress, checkLifetime } from "../address.ts";
-import { createMd5Thread } from "../files/md5.ts";
 import { checkMetadata } from "../metadata.ts";
 import { checkPartNumber, noSuchUpload } from "../signed-part.ts";
 import { isS3, storeError } from "./calls.ts";

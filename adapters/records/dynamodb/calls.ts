@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DomainError, isDomainError } from "../../../core/errors.ts";
 import { awsFailure, type AwsFailure, isDenied, isThrottled } from "../../aws/errors.ts";
+import { refuseLateCall } from "../../aws/options.ts";
 
 const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 1000;
@@ -13,12 +14,13 @@ const LONGEST_PAUSE_MS = 1000;
  */
 export type Calls = <T>(send: (signal: AbortSignal) => Promise<T>) => Promise<T>;
 
-export function createCalls(table: string, patienceMs: number): Calls {
+export function createCalls(table: string, patienceMs: number, mayCall?: () => boolean): Calls {
   return async (send) => {
     const deadline = performance.now() + patienceMs;
     let before: unknown;
     for (let longest = FIRST_PAUSE_MS; ; longest = Math.min(longest * 2, LONGEST_PAUSE_MS)) {
       try {
+        refuseLateCall(mayCall);
         return await send(AbortSignal.timeout(Math.max(1, Math.ceil(deadline - performance.now()))));
       } catch (error) {
         // That time was up says less than what went wrong before.

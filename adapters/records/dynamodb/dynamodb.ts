@@ -44,7 +44,7 @@ export function createDynamoRecords(config: DynamoConfig): Promise<Records> {
   const store: Store = {
     client: new DynamoDBClient(awsClientOptions(config.aws, patience)),
     table: config.table,
-    calls: createCalls(config.table, patienceMs),
+    calls: createCalls(config.table, patienceMs, config.aws.mayCall),
     places: createPlaces(Date.now, Math.random),
     divided: createDivided(),
   };

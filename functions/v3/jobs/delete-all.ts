@@ -10,7 +10,7 @@ export default endpoint({
   method: "delete",
   path: "/v3/jobs",
   role: "admin",
-  uses: { records: "write", jobs: true },
+  uses: { records: "write", logs: "write", jobs: true },
   query: JobQueryV3,
   status: 204,
   run: ({ ims, query }) => ims.jobs.removeAll(query),

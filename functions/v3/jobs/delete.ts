@@ -7,7 +7,7 @@ export default endpoint({
   method: "delete",
   path: "/v3/jobs/{job_id}",
   role: "admin",
-  uses: { records: "write", jobs: true },
+  uses: { records: "write", logs: "write", jobs: true },
   status: 204,
   run: ({ ims, params }) => ims.jobs.remove(params.job_id),
 });

@@ -45,7 +45,11 @@ After these two the stream ends. A client that was cut off goes on without gap o
   role: "reader",
   uses: { records: "read", logs: "read" },
   query: Query,
-  answersBytes: { contentType: TEXT, description: "The log as text" },
+  answersBytes: {
+    contentType: TEXT,
+    description: "The log as text",
+    redirects: "Events, and a log that is too long for one answer, are sent from this URL",
+  },
   answersEvents: { description: "The log as it grows" },
   status: 200,
   async run({ ims, params, query, lastEventId }) {

@@ -1,0 +1,2 @@
+/** In place of what the SDK tells browsers apart with. */
+export default {};

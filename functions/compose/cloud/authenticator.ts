@@ -1,0 +1,1 @@
+export { openAuthenticator } from "../authenticator.ts";

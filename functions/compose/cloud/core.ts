@@ -1,0 +1,1 @@
+export { createIms } from "../../../core/ims.ts";
