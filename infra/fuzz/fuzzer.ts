@@ -1,11 +1,10 @@
-import { createHash } from "node:crypto";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { RunCommand } from "../../core/ports/commands.ts";
+import { installPythonProgram } from "../setup/python-program.ts";
 import type { Ids } from "./records.ts";
 
 const FOLDER = import.meta.dirname;
-const INSTALL_LIMIT_MS = 10 * 60_000;
 const RUN_LIMIT_MS = 20 * 60_000;
 const OPTIONS = [
   "--seed=1",
@@ -35,7 +34,8 @@ export interface Fuzzer {
  * empty folder: it keeps what it found in its folder and would try that again.
  */
 export async function createFuzzer(run: RunCommand, cache: string, work: string): Promise<Fuzzer> {
-  const program = await install(run, cache);
+  const requirements = path.join(FOLDER, "requirements.txt");
+  const program = await installPythonProgram(run, cache, requirements, "schemathesis");
   return {
     async fuzz({ name, url, token, args, ids }) {
       const folder = path.join(work, name);
@@ -59,32 +59,6 @@ export async function createFuzzer(run: RunCommand, cache: string, work: string)
       };
     },
   };
-}
-
-async function install(run: RunCommand, cache: string): Promise<string> {
-  const requirements = path.join(FOLDER, "requirements.txt");
-  const digest = createHash("sha256")
-    .update(await readFile(requirements))
-    .digest("hex");
-  const folder = path.join(cache, digest.slice(0, 16));
-  const done = path.join(folder, "installed");
-  const program = path.join(folder, "bin/schemathesis");
-  if ((await readFile(done).catch(() => undefined)) !== undefined) return program;
-  await rm(folder, { recursive: true, force: true });
-  const signal = AbortSignal.timeout(INSTALL_LIMIT_MS);
-  const steps = [
-    { file: "/usr/bin/python3", args: ["-m", "venv", folder] },
-    {
-      file: path.join(folder, "bin/pip"),
-      args: ["install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", requirements],
-    },
-  ];
-  for (const step of steps) {
-    const { exitCode, tail } = await run({ ...step, signal });
-    if (exitCode !== 0) throw new Error(`${path.basename(step.file)} failed:\n${tail.join("\n")}`);
-  }
-  await writeFile(done, "");
-  return program;
 }
 
 /** Half of the requests name a record that is there. What stands first in the file belongs to no table of it. */

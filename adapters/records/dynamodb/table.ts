@@ -74,7 +74,7 @@ async function make(
     const how = "Make it, or have it made with IMS_CREATE_STORAGE=yes";
     throw new DomainError("unavailable", `There is no DynamoDB table ${table} ${where}. ${how}.`);
   }
-  const command = new CreateTableCommand({ TableName: table, ...DEFINITION });
+  const command = new CreateTableCommand({ TableName: table, ...TABLE_DEFINITION });
   return await calls(async (abortSignal) => {
     try {
       return (await client.send(command, { abortSignal })).TableDescription;
@@ -87,7 +87,7 @@ async function make(
 }
 
 /** The infrastructure's template makes the same. */
-const DEFINITION = {
+export const TABLE_DEFINITION = {
   BillingMode: "PAY_PER_REQUEST",
   AttributeDefinitions: [
     { AttributeName: "pk", AttributeType: "S" },
