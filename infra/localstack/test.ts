@@ -1,4 +1,4 @@
-// The tests that need a DynamoDB and an S3: npm run test:localstack [-- vitest's arguments]
+// The tests that need a DynamoDB and an S3: npm run test:localstack, npm run test:functions [-- vitest's arguments]
 import path from "node:path";
 import process from "node:process";
 import { createRunCommand } from "../../adapters/process/spawn.ts";
@@ -6,8 +6,9 @@ import { wholeEnvironment } from "./environment.ts";
 import { localstackEnvironment, startLocalstack } from "./start.ts";
 
 const HELP = `npm run test:localstack [-- vitest's arguments]
+npm run test:functions [-- vitest's arguments]
 
-Runs the tests in test/localstack. Where AWS_ENDPOINT_URL is set they use what is there, which should be empty and
+The first runs the tests in test/localstack, the second those of deployments (--project names others). Where AWS_ENDPOINT_URL is set they use what is there, which should be empty and
 nobody's; else LocalStack is installed (without Docker), started on a free port, and stopped in the end.
 `;
 const STOP_LIMIT_MS = 30_000;
@@ -18,7 +19,8 @@ async function vitest(args: readonly string[], env: Readonly<Record<string, stri
   const run = createRunCommand({ env: { ...wholeEnvironment(), ...env }, grace: STOP_LIMIT_MS });
   const root = path.join(import.meta.dirname, "../..");
   const program = path.join(root, "node_modules/vitest/vitest.mjs");
-  const words = [program, "run", "--project", "localstack", ...args];
+  const projects = args.some((arg) => arg.startsWith("--project")) ? [] : ["--project=localstack"];
+  const words = [program, "run", ...projects, ...args];
   return (await run({ file: process.execPath, args: words, cwd: root, onLine: say, signal })).exitCode;
 }
 
