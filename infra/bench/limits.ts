@@ -30,6 +30,15 @@ const LIMITS: Readonly<Record<string, readonly Limit[]>> = {
     { key: /^idleCoreShare$/u, atMost: 0.03 },
     { key: /^listsOfJobsPerMinute$/u, atMost: 10 },
   ],
+  functions: [
+    { key: /^mostKiBWithoutSdk$/u, atMost: 100 },
+    { key: /^mostKiBWithSdk$/u, atMost: 900 },
+    { key: /^workerGzipKiB$/u, atMost: 150 },
+    { key: /^coldRatioWithoutSdk$/u, atMost: 2 },
+    { key: /^coldRatio(?:Records|Everything)$/u, atMost: 5 },
+    { key: /^memory/u, atMost: 90 },
+    { key: /^warm(?:Lambda|Worker)Ratio$/u, atMost: 1.1 },
+  ],
   customize: [{ key: /^jobRatio$/u, atMost: 1.25 }],
   job: [{ key: /^overheadRatio$/u, atMost: 0.1 }],
   api: [

@@ -1,9 +1,10 @@
-// Measures what users wait for, as ratios within one run: npm run bench [-- start transfer api logs job customize]
+// Measures what users wait for, as ratios within one run: npm run bench [-- start transfer api logs job customize functions]
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { benchApi } from "./api.ts";
 import { benchCustomize } from "./customize.ts";
+import { benchFunctions } from "./functions.ts";
 import { benchJob } from "./job.ts";
 import { benchKubernetes } from "./kubernetes/bench.ts";
 import { benchLocalstack } from "./localstack.ts";
@@ -24,12 +25,14 @@ logs      a build's line to 50 followers, and the service's processor time for 1
 job       time of a whole build job, against kiwi and mksquashfs alone (needs the build tools, root, minutes)
 customize a customize job without a change, against unsquashfs, mksquashfs and copies by hand (squashfs-tools, OpenSSH,
           root, minutes)
+functions sizes and cold starts of the separate functions, and what their entries add to a warm request, against an empty
+          program and the one process (only when named; LocalStack)
 kubernetes a job's POST to its agent, against a bare pod, a line's way out of a pod, and the cost of a thousand jobs (only
           when named; KUBECONFIG, and IMS_AGENT_IMAGE that its nodes have)
 
 --localstack  what our adapters add to the AWS SDK's bare calls, on a LocalStack that is started and stopped
 
-Without names all of them run, but for kubernetes, and --localstack, which runs alone. Results are printed beside what is wanted, and written to bench-results/.
+Without names all of them run, but for functions and kubernetes, and --localstack, which runs alone. Results are printed beside what is wanted, and written to bench-results/.
 `;
 
 const BENCHES = {
@@ -39,10 +42,11 @@ const BENCHES = {
   logs: () => benchLogs(root, folder),
   job: () => benchJob(root, folder),
   customize: () => benchCustomize(root, folder),
+  functions: () => benchFunctions(),
   kubernetes: () => benchKubernetes(root, folder),
 };
 /** They need more than this machine. */
-const NAMED_ONLY: ReadonlySet<string> = new Set(["kubernetes"]);
+const NAMED_ONLY: ReadonlySet<string> = new Set(["functions", "kubernetes"]);
 
 async function main(args: readonly string[]): Promise<void> {
   if (args.includes("--help")) return void process.stdout.write(HELP);
