@@ -17,7 +17,7 @@ async function killedAt(write: number, bucket: string, verb: "write" | "move"): 
   let writes = 0;
   const proxy = await s3Proxy({
     async before({ method }) {
-      if (method === "GET" || method === "HEAD" || (writes += 1) < write) return "none" as const;
+      if (method === "GET" || method === "HEAD" || (writes += 1) < write) return undefined;
       reached.resolve("killed");
       return await new Promise<never>(() => undefined);
     },

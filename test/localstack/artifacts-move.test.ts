@@ -120,7 +120,7 @@ describe("moving an object of S3", () => {
   it("again, after a crash between copy and removal, ends at the target and copies nothing twice", async () => {
     const here = await world();
     const proxy = await s3Proxy({
-      before: ({ method }) => (method === "DELETE" ? "reset" : "none"),
+      before: ({ method }) => (method === "DELETE" ? "refused" : undefined),
     });
     const aws = { ...localstack(), endpoint: proxy.url };
     const dying = s3Artifacts(Object.values(here.buckets), { aws, partBytes, patienceMs: 1 });
@@ -143,7 +143,7 @@ describe("moving an object of S3", () => {
     const written = await here.artifacts.write(here.from, inChunks(bytesOf(3 * partBytes)));
     const proxy = await s3Proxy({
       before: ({ target }) =>
-        target.includes("partNumber=2") && target.includes("uploadId") ? "server error" : "none",
+        target.includes("partNumber=2") && target.includes("uploadId") ? "500" : undefined,
     });
     const aws = { ...localstack(), endpoint: proxy.url };
     const broken = s3Artifacts([], { aws, partBytes, patienceMs: 1 });

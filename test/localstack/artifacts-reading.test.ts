@@ -3,15 +3,16 @@ import { bytesOf, gathered, inChunks, textSource } from "../support/artifact-con
 import { localstack } from "../support/localstack.ts";
 import { freshBuckets, s3Artifacts } from "../support/s3-artifacts.ts";
 import { putObjects } from "../support/s3-job-logs.ts";
-import { type S3Fault, s3Proxy } from "../support/s3-proxy.ts";
+import type { Fault } from "../support/faults/proxy.ts";
+import { s3Proxy } from "../support/s3-proxy.ts";
 
 const MIB = 1024 * 1024;
 
 /** A store behind a proxy that cuts as many downloads in the middle. */
 async function behindCuts(ims: string, cuts: number, meanwhile: () => Promise<unknown> = async () => {}) {
   let gets = 0;
-  const before = async ({ method }: { method: string }): Promise<S3Fault> => {
-    if (method !== "GET" || gets >= cuts) return "none";
+  const before = async ({ method }: { method: string }): Promise<Fault | undefined> => {
+    if (method !== "GET" || gets >= cuts) return undefined;
     gets += 1;
     return "answer cut";
   };

@@ -8,7 +8,8 @@ import { httpServer } from "../support/http-server.ts";
 import { localstack } from "../support/localstack.ts";
 import { freshBuckets, s3Artifacts } from "../support/s3-artifacts.ts";
 import { bareS3 } from "../support/s3-job-logs.ts";
-import { s3Proxy, type S3Request } from "../support/s3-proxy.ts";
+import type { Call } from "../support/faults/proxy.ts";
+import { s3Proxy } from "../support/s3-proxy.ts";
 
 const MIB = 1024 ** 2;
 const partBytes = 5 * MIB;
@@ -46,11 +47,11 @@ describe("reading from S3", () => {
 describe("writing to S3", () => {
   it("leaves nothing when parts cannot be sent, or the store is lost at the end", async () => {
     for (const lost of [
-      ({ target }: S3Request) => target.includes("partNumber=2"),
-      ({ method, target }: S3Request) => method === "POST" && target.includes("uploadId="),
+      ({ target }: Call) => target.includes("partNumber=2"),
+      ({ method, target }: Call) => method === "POST" && target.includes("uploadId="),
     ]) {
       const { ims } = await freshBuckets();
-      const proxy = await s3Proxy({ before: (request) => (lost(request) ? "server error" : "none") });
+      const proxy = await s3Proxy({ before: (request) => (lost(request) ? "500" : undefined) });
       const aws = { ...localstack(), endpoint: proxy.url };
       const artifacts = s3Artifacts([ims], { aws, partBytes, patienceMs: 100 });
       const at = { bucket: ims, key: "a" };
@@ -65,7 +66,7 @@ describe("writing to S3", () => {
   it("has parts whose bytes were changed on the way refused, and sends none of them", async () => {
     const { ims } = await freshBuckets();
     const proxy = await s3Proxy({
-      before: ({ target }) => (target.includes("partNumber=1") ? "bytes changed" : "none"),
+      before: ({ target }) => (target.includes("partNumber=1") ? "bytes changed" : undefined),
     });
     const aws = { ...localstack(), endpoint: proxy.url };
     const artifacts = s3Artifacts([ims], { aws, partBytes, patienceMs: 100 });

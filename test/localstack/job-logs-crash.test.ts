@@ -70,7 +70,7 @@ async function completion(moment: "before" | "after", write: number): Promise<"k
   const reached = Promise.withResolvers<"killed">();
   let writes = 0;
   const holdAt = async ({ method }: { method: string }) => {
-    if (method === "GET" || (writes += 1) < write) return "none" as const;
+    if (method === "GET" || (writes += 1) < write) return undefined;
     reached.resolve("killed");
     return await new Promise<never>(() => undefined);
   };

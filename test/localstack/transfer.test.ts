@@ -69,7 +69,7 @@ describe("the agent with signed URLs of S3", () => {
     const at = { bucket: images, key: "1/rootfs" };
     await artifacts.write(at, inChunks(bytes));
     const left = { cuts: 3 };
-    const proxy = await s3Proxy({ before: () => (left.cuts-- > 0 ? "answer cut" : "none") });
+    const proxy = await s3Proxy({ before: () => (left.cuts-- > 0 ? "answer cut" : undefined) });
     const behind = s3Artifacts([], { aws: { ...localstack(), endpoint: proxy.url } });
     const { url } = await behind.signUrl("GET", at, 60);
     const file = `${await scratchFolder()}/rootfs`;

@@ -12,13 +12,18 @@ export type Fault =
   | "answer cut"
   /** It is carried out, and the connection breaks before a word of the answer. */
   | "answer lost"
+  /** One bit of the request is another when it arrives. */
+  | "bytes changed"
   /** Answered by nobody but the proxy. */
   | "500"
   | "503"
   | "throttled"
+  /** By one that knows nothing of the protocol. */
+  | "a proxy's page"
   /** There is no connection at all. */
   | "refused";
 
+/** Those that befall any call, whoever makes it. */
 export const FAULTS: readonly Fault[] = [
   "late",
   "request cut",
@@ -33,6 +38,9 @@ export const FAULTS: readonly Fault[] = [
 export interface Call {
   /** Counted from 0, over both stores. */
   readonly n: number;
+  readonly method: string;
+  /** With bucket and query. */
+  readonly target: string;
   readonly store: "dynamodb" | "s3";
   /** The API's word, such as `TransactWriteItems`, or method, kind of place and parameters, such as `PUT object?partNumber&uploadId`. */
   readonly name: string;
@@ -40,17 +48,25 @@ export interface Call {
 
 const LATE_MS = 300;
 
-/** Stands before a DynamoDB and an S3, passes everything on, and does to each call what it is told. */
-export async function startFaultProxy(target: string) {
+/** May wait, so that others can do something meanwhile. */
+type Choice = (call: Call) => Fault | undefined | Promise<Fault | undefined>;
+
+/**
+ * Stands before a DynamoDB and an S3, passes everything on, and does to each call what it is told. `after` is called once
+ * a store has answered and the client has not.
+ */
+export async function startFaultProxy(target: string, after: (call: Call) => unknown = () => undefined) {
   const { hostname, port } = new URL(target);
   const upstream = { hostname, port: Number(port) };
   let calls: Call[] = [];
-  let choose: (call: Call) => Fault | undefined = () => undefined;
+  let choose: Choice = () => undefined;
 
   const server = createServer((request, response) => {
     const call = describeCall(request, calls.length);
     calls.push(call);
-    carry(request, response, choose(call), { upstream, call }).catch(() => request.socket.destroy());
+    Promise.resolve(choose(call))
+      .then((fault) => carry(request, response, fault, { upstream, call, after }))
+      .catch(() => request.socket.destroy());
   });
   // A client that keeps its connection must not find it closed between two calls: that would be a fault nobody asked for.
   server.keepAliveTimeout = 0;
@@ -61,10 +77,10 @@ export async function startFaultProxy(target: string) {
 
   return {
     url: `http://127.0.0.1:${addressOf(server.address()).port}`,
-    /** Since the last `watch`. */
-    calls: (): readonly Call[] => calls,
+    /** Since the last `watch`; grows. */
+    calls: (): Call[] => calls,
     /** Counts from 0 again, and from now on does what `fault` answers of each call. */
-    watch(fault: (call: Call) => Fault | undefined = () => undefined): void {
+    watch(fault: Choice = () => undefined): void {
       calls = [];
       choose = fault;
     },
@@ -85,13 +101,14 @@ function addressOf(address: AddressInfo | string | null): AddressInfo {
 
 function describeCall({ headers, method = "", url = "" }: IncomingMessage, n: number): Call {
   const target = String(headers["x-amz-target"] ?? "");
-  if (target !== "") return { n, store: "dynamodb", name: target.replace(/^.*\./u, "") };
+  const asked = { n, method, target: url };
+  if (target !== "") return { ...asked, store: "dynamodb", name: target.replace(/^.*\./u, "") };
   const { pathname, searchParams } = new URL(url, "http://any");
   const place = /^\/[^/]+\/./u.test(pathname) ? "object" : "bucket";
   const words = [...searchParams.keys()].filter((key) => !/^x-(?:id|amz)/iu.test(key)).toSorted();
   const copied = headers["x-amz-copy-source"] === undefined ? "" : " copied";
   return {
-    n,
+    ...asked,
     store: "s3",
     name: `${method} ${place}${copied}${words.length === 0 ? "" : `?${words.join("&")}`}`,
   };
@@ -100,6 +117,7 @@ function describeCall({ headers, method = "", url = "" }: IncomingMessage, n: nu
 interface Way {
   readonly upstream: { readonly hostname: string; readonly port: number };
   readonly call: Call;
+  readonly after: (call: Call) => unknown;
 }
 
 async function carry(
@@ -108,25 +126,18 @@ async function carry(
   fault: Fault | undefined,
   way: Way,
 ): Promise<void> {
-  switch (fault) {
-    case "refused":
-      request.socket.resetAndDestroy();
-      return;
-    case "500":
-    case "503":
-    case "throttled":
-      return await answerItself(request, response, fault, way.call);
-    case "request cut":
-      return await passHalf(request, way);
-    case "late":
-      await sleep(LATE_MS);
-      return await passOn(request, response, way, undefined);
-    case "answer cut":
-    case "answer lost":
-    case undefined:
-      return await passOn(request, response, way, fault);
+  if (fault === "refused") request.socket.resetAndDestroy();
+  else if (fault === "request cut") await passHalf(request, way);
+  else if (isOwnAnswer(fault)) await answerItself(request, response, fault, way.call);
+  else {
+    if (fault === "late") await sleep(LATE_MS);
+    await passOn(request, response, way, fault);
   }
 }
+
+type OwnAnswer = "500" | "503" | "throttled" | "a proxy's page";
+const OWN_ANSWERS: readonly (Fault | undefined)[] = ["500", "503", "throttled", "a proxy's page"];
+const isOwnAnswer = (fault: Fault | undefined): fault is OwnAnswer => OWN_ANSWERS.includes(fault);
 
 function ask(request: IncomingMessage, { upstream }: Way) {
   // A name that occurs twice, and the spelling of all, stay as they are: signatures cover them.
@@ -145,13 +156,14 @@ async function passOn(
   request: IncomingMessage,
   response: ServerResponse,
   way: Way,
-  fault: "answer cut" | "answer lost" | undefined,
+  fault: "answer cut" | "answer lost" | "bytes changed" | "late" | undefined,
 ): Promise<void> {
   const { asked, answered } = ask(request, way);
   response.once("close", () => asked.destroy());
-  await pipeline(request, asked);
+  await pipeline(fault === "bytes changed" ? changed(request) : request, asked);
   const answer = await answered;
-  if (fault === undefined) {
+  await way.after(way.call);
+  if (fault !== "answer cut" && fault !== "answer lost") {
     response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
     return await pipeline(answer, response);
   }
@@ -164,6 +176,12 @@ async function passOn(
     });
   }
   request.socket.destroy();
+}
+
+async function* changed(request: IncomingMessage): AsyncGenerator<Uint8Array> {
+  const body = Buffer.concat(await request.toArray());
+  if (body.length > 0) body.writeUInt8(body.readUInt8(0) ^ 1, 0);
+  yield body;
 }
 
 /** The store never has the whole of it. */
@@ -183,18 +201,26 @@ async function passHalf(request: IncomingMessage, way: Way): Promise<void> {
 async function answerItself(
   request: IncomingMessage,
   response: ServerResponse,
-  fault: "500" | "503" | "throttled",
+  fault: OwnAnswer,
   { store }: Call,
 ): Promise<void> {
   for await (const _ of request);
-  const { status, code } = REFUSALS[store][fault];
-  const body =
-    store === "dynamodb"
-      ? JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${code}`, message: "not now" })
-      : `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>not now</Message></Error>`;
-  const type = store === "dynamodb" ? "application/x-amz-json-1.0" : "application/xml";
+  const { status, type, body } =
+    fault === "a proxy's page"
+      ? { status: 502, type: "text/html", body: "<html>Later</html>" }
+      : refusalOf(store, fault);
   response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body) });
   response.end(body);
+}
+
+function refusalOf(store: Call["store"], fault: "500" | "503" | "throttled") {
+  const { status, code } = REFUSALS[store][fault];
+  if (store === "dynamodb") {
+    const body = JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${code}`, message: "not now" });
+    return { status, type: "application/x-amz-json-1.0", body };
+  }
+  const error = `<Error><Code>${code}</Code><Message>not now</Message></Error>`;
+  return { status, type: "application/xml", body: `<?xml version="1.0" encoding="UTF-8"?>${error}` };
 }
 
 /** As the services themselves say it. */
