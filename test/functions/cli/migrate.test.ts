@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import path from "node:path";
 import { open } from "node:fs/promises";
+import { digestsOf } from "../../../adapters/backup/digesting.ts";
+import { createPagedSnapshots } from "../../../adapters/records/snapshots.ts";
 import { each } from "../../../core/backup/lines.ts";
+import { migrateStore } from "../../../core/backup/migrate.ts";
 import {
   contentsOf,
   emptyStore,
@@ -12,6 +15,7 @@ import {
 } from "../../support/backup-stores.ts";
 import { filesBelow } from "../../support/file-artifacts.ts";
 import { envFile } from "../../support/migrations.ts";
+import { insertImage } from "../../support/records-values.ts";
 
 async function filled(): Promise<StoreEnv> {
   const store = await emptyStore();
@@ -75,6 +79,39 @@ describe("moving an installation", { timeout: 30_000 }, () => {
     ]);
     expect(await ims(to, "migrate")).toMatchObject({ exitCode: 2 });
     expect(await ims(to, "migrate", "--form", "x")).toMatchObject({ exitCode: 2 });
+  });
+
+  it.each(["a record", "an object"])("says so when %s of the source changes meanwhile", async (what) => {
+    const [from, to] = [await filled(), await emptyStore()];
+    await withStore(from, async ({ buckets, ...source }) => {
+      const change = {
+        "a record": () => source.records.commit([insertImage("new")]),
+        "an object": () => source.artifacts.write({ bucket: buckets.images, key: "new" }, each([])),
+      }[what];
+      let taken = 0;
+      const moving = withStore(to, async (target) =>
+        migrateStore(
+          {
+            ...source,
+            snapshots: {
+              areOfOneMoment: false,
+              // The second time they are taken, it has begun.
+              async *take() {
+                yield* createPagedSnapshots(source.records).take();
+                if (taken++ === 1) await change?.();
+              },
+            },
+            digest: digestsOf,
+          },
+          target,
+          { buckets, overwrite: false, dryRun: false, progress: () => undefined },
+        ),
+      );
+      await expect(moving).rejects.toMatchObject({
+        code: "conflict",
+        message: expect.stringContaining("source changes while it is moved"),
+      });
+    });
   });
 
   it("does not let the endpoint of one environment count for the other", async () => {
