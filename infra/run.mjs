@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Runs a program of this project on Node 24 with its dependencies in place: node infra/run.mjs <script or bin> [args…]
+// Runs a program of this project on Node 24 with its dependencies in place:
+//   node infra/run.mjs [options of Node] <script or bin> [args…]
 // Plain JavaScript that any Node from 20 on can run, with no dependencies, because it runs before they exist.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -171,10 +172,10 @@ function startsLikeNodeScript(program) {
 }
 
 /** Programs written in JavaScript run on our Node, whatever Node their first line would find; others run by themselves. */
-function commandFor(name, node) {
+function commandFor(name, node, nodeOptions) {
   const program = findProgram(name);
   const isScript = /\.[cm]?[jt]s$/u.test(program) || startsLikeNodeScript(program);
-  return isScript ? [node, [program]] : [program, []];
+  return isScript ? [node, [...nodeOptions, program]] : [program, []];
 }
 
 /** Whether Ctrl-C reaches our child by itself: a terminal signals every process of its foreground group. */
@@ -197,9 +198,9 @@ function passSignals(child) {
   }
 }
 
-function runProgram(name, args) {
+function runProgram(name, args, nodeOptions) {
   const node = findNode();
-  const [file, first] = commandFor(name, node);
+  const [file, first] = commandFor(name, node, nodeOptions);
   const child = spawn(file, [...first, ...args], {
     stdio: "inherit",
     env: {
@@ -214,10 +215,11 @@ function runProgram(name, args) {
   child.on("exit", (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));
 }
 
-const [name, ...args] = process.argv.slice(2);
-if (name === undefined) fail("usage: node infra/run.mjs <script or program> [arguments]", 2);
-if (name === INSTALL_ONLY) installNow();
+const words = process.argv.slice(2);
+if (words[0] === INSTALL_ONLY) installNow();
 else {
+  const start = words.findIndex((word) => !word.startsWith("-"));
+  if (start === -1) fail("usage: node infra/run.mjs [options of Node] <script or program> [arguments]", 2);
   ensureInstalled();
-  runProgram(name, args);
+  runProgram(words[start], words.slice(start + 1), words.slice(0, start));
 }

@@ -36,9 +36,24 @@ export async function startService(
     ...more,
   };
   const program = path.join(root, "functions/runtime/node.ts");
-  const child = spawn(process.execPath, [program], { env, stdio: ["ignore", log, "inherit"] });
+  const child = spawn(process.execPath, [...nodeOptions(root), program], {
+    env,
+    stdio: ["ignore", log, "inherit"],
+  });
   closeSync(log);
   return await up(child, port, "/healthz/ready");
+}
+
+const Manifest = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({ scripts: v.object({ start: v.pipe(v.string(), v.startsWith("node infra/run.mjs ")) }) }),
+);
+
+/** Those that `npm start` gives to Node. */
+function nodeOptions(root: string): string[] {
+  const { scripts } = v.parse(Manifest, readFileSync(path.join(root, "package.json"), "utf8"));
+  return scripts.start.split(" ").filter((word) => word.startsWith("--"));
 }
 
 /** The least that can answer these bytes, with headers as long as the service's. */
