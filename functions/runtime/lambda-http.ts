@@ -73,6 +73,23 @@ function nameOf(arn: string): string {
   return (kind === "assumed-role" ? parts[0] : parts.at(-1)) ?? "";
 }
 
+/** What `fetch` answers to an event, or 400 to one that is no request that HTTP knows. */
+export async function answerEvent(
+  event: unknown,
+  admins: readonly string[],
+  fetch: (request: Request) => Response | Promise<Response>,
+): Promise<LambdaResult> {
+  let request: Request;
+  try {
+    request = requestOf(event, admins);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const refusal = problemResponse(problemOf(400, "The request cannot be read."));
+    return result(refusal, Buffer.from(await refusal.arrayBuffer()), false);
+  }
+  return await resultOf(request, await fetch(request));
+}
+
 /** AWS takes 6 MB for the result as JSON, in which a body of JSON grows by its quotes. */
 const MOST_BYTES = 4_500_000;
 /** Less is not worth the time. */

@@ -4,7 +4,7 @@ import endpoints from "#endpoint";
 import { readFunctionConfig, adminsOf } from "../config/function.ts";
 import { serve } from "../http/serve.ts";
 import { openLambda } from "./lambda-instance.ts";
-import { requestOf, resultOf, type LambdaResult } from "./lambda-http.ts";
+import { answerEvent, requestOf, type LambdaResult } from "./lambda-http.ts";
 import { type LambdaContext, type ResponseStream, sendStream } from "./lambda-stream.ts";
 
 /** AWS takes 6 MB for an event, in which bytes are base64. */
@@ -34,10 +34,7 @@ const streamed = serve(all, {
 
 /** Answers in one piece. */
 export async function handler(event: unknown): Promise<LambdaResult> {
-  return await instance.invocation(async () => {
-    const request = requestOf(event, admins);
-    return await resultOf(request, await whole.fetch(request));
-  });
+  return await instance.invocation(() => answerEvent(event, admins, (request) => whole.fetch(request)));
 }
 
 /** Answers as a stream, behind a function URL whose invoke mode says so. */

@@ -1,6 +1,6 @@
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { requestOf, resultOf } from "../../../functions/runtime/lambda-http.ts";
+import { answerEvent, requestOf, resultOf } from "../../../functions/runtime/lambda-http.ts";
 
 const event = (more: object = {}, http: object = {}, context: object = {}) => ({
   version: "2.0",
@@ -47,6 +47,13 @@ describe("an event of payload format 2.0", () => {
     expect(roleOf(arn)).toBe("admin");
     expect(roleOf("arn:aws:iam::123456789012:user/team/ims-admin")).toBe("admin");
     expect(roleOf("arn:aws:sts::123456789012:assumed-role/other/ims-admin")).toBe("reader");
+  });
+
+  it("with a header that HTTP does not know is answered 400", async () => {
+    const asked = event({ headers: { "x-name": "two\nlines" } });
+    const refused = await answerEvent(asked, [], () => new Response("not reached"));
+    expect(refused).toMatchObject({ statusCode: 400, body: expect.stringContaining("cannot be read") });
+    expect(await answerEvent(event(), [], () => Response.json({}))).toMatchObject({ statusCode: 200 });
   });
 
   it("that is none is refused", () => {
