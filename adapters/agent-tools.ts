@@ -18,6 +18,8 @@ export interface AgentToolsConfig {
   readonly python?: string;
   /** `kiwi-ng` of the PATH by default. */
   readonly kiwi?: string;
+  /** Folder of keys for kiwi to trust packages by; none by default. */
+  readonly signingKeys?: string;
   /** `packer` of the PATH by default. */
   readonly packer?: string;
   /** Folder of packer's plugins; each build fetches its own by default. */
@@ -37,13 +39,27 @@ export interface AgentToolsConfig {
 
 /** Everything that an agent's steps let others do. */
 export function createAgentTools(run: RunCommand, config: AgentToolsConfig = {}): AgentTools {
-  const { python, kiwi, packer, packerPlugins, mksquashfs, unsquashfs, machine = process.arch } = config;
+  const {
+    python,
+    kiwi,
+    signingKeys,
+    packer,
+    packerPlugins,
+    mksquashfs,
+    unsquashfs,
+    machine = process.arch,
+  } = config;
   return {
     transfer: createTransfer(config.transfer),
     archive: { unpack: unpackArchive },
     templates: createJinja({ run, ...(python === undefined ? {} : { python }) }),
     repositories: createRepositories(),
-    kiwi: createKiwi({ run, machine, ...(kiwi === undefined ? {} : { program: kiwi }) }),
+    kiwi: createKiwi({
+      run,
+      machine,
+      ...(kiwi === undefined ? {} : { program: kiwi }),
+      ...(signingKeys === undefined ? {} : { signingKeys }),
+    }),
     packer: createPacker({
       run,
       ...(packer === undefined ? {} : { program: packer }),

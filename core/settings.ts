@@ -58,6 +58,8 @@ export interface Settings {
       readonly jobMemSize: number;
       readonly namespace: string;
       readonly enableDkms: boolean;
+      /** Whether jobs get a copy of the Secret with the site's signing keys. */
+      readonly signingKeys: boolean;
     };
     /** Last part of the host name that `connection_info` promises before a shell is up. */
     readonly domain: string;

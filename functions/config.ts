@@ -357,6 +357,7 @@ function jobSettings(env: Environment, arch: string): Settings["jobs"] {
       jobMemSize: env.DEFAULT_IMS_JOB_MEM_SIZE,
       namespace: env.DEFAULT_IMS_JOB_NAMESPACE,
       enableDkms: env.JOB_ENABLE_DKMS,
+      signingKeys: env.IMS_KUBERNETES_SIGNING_KEYS !== undefined,
     },
     domain: domainOf(env),
     nativeArch: arch === "arm64" ? "aarch64" : "x86_64",

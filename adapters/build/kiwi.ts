@@ -1,9 +1,10 @@
 import type { PrepareOrder, RecipeDescription } from "../../core/ports/agent-tools.ts";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { DomainError, isDomainError } from "../../core/errors.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
 import { fileError } from "../archive/fs-errors.ts";
+import { isMissing } from "../process/errors.ts";
 import { readKiwiLine } from "./kiwi-output.ts";
 import { descriptionIn, locateRecipe } from "./locate.ts";
 
@@ -16,6 +17,8 @@ export interface KiwiConfig {
   readonly program?: string;
   /** As `process.arch` has it. */
   readonly machine: string;
+  /** Folder of the keys that packages may be signed with, beside those of the recipe; it need not be there. */
+  readonly signingKeys?: string;
 }
 
 const ARCHES: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };
@@ -35,7 +38,22 @@ async function describe(recipeFolder: string, arch: string): Promise<RecipeDescr
   }
 }
 
-function argumentsOf(order: PrepareOrder): readonly string[] {
+/** A folder of Kubernetes has files of its own, with names that begin with dots. */
+async function keysIn(folder: string | undefined): Promise<readonly string[]> {
+  if (folder === undefined) return [];
+  try {
+    const names = await readdir(folder);
+    return names
+      .filter((name) => !name.startsWith("."))
+      .sort()
+      .map((name) => join(folder, name));
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw fileError(error, "looking for signing keys");
+  }
+}
+
+function argumentsOf(order: PrepareOrder, keys: readonly string[]): readonly string[] {
   const { scratchFolder } = order;
   return [
     // without it kiwi keeps to itself what the package manager and the recipe's scripts say
@@ -53,11 +71,12 @@ function argumentsOf(order: PrepareOrder): readonly string[] {
     order.recipeFolder,
     "--root",
     order.imageRoot,
+    ...keys.map((key) => `--signing-key=${key}`),
   ];
 }
 
 /** kiwi-ng 9, 10 or 11. `prepare` resolves however kiwi ends. */
-export function createKiwi({ run, program = "kiwi-ng", machine }: KiwiConfig) {
+export function createKiwi({ run, program = "kiwi-ng", machine, signingKeys }: KiwiConfig) {
   const runKiwi: RunCommand = async (command) => {
     try {
       return await run(command);
@@ -90,7 +109,7 @@ export function createKiwi({ run, program = "kiwi-ng", machine }: KiwiConfig) {
     }
     const { exitCode } = await runKiwi({
       file: program,
-      args: argumentsOf(order),
+      args: argumentsOf(order, await keysIn(signingKeys)),
       cwd: order.scratchFolder,
       env: ENVIRONMENT,
       onLine: take,

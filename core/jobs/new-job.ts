@@ -56,7 +56,7 @@ export function newJob(request: JobRequest, facts: JobFacts, settings: Settings[
     kubernetes_service: `${name}-service`,
     kubernetes_configmap: `${name}-configmap`,
     kubernetes_pvc: `${name}-job-claim`,
-    kubernetes_secret: null,
+    kubernetes_secret: settings.defaults.signingKeys ? `${name}-signing-keys` : null,
     kubernetes_namespace: settings.defaults.namespace,
     remote_build_node: "",
     ssh_containers: sshContainers(request, id, settings),

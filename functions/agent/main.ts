@@ -45,6 +45,7 @@ Environment:
   IMS_AGENT_PATIENCE  seconds without any answer after which the agent gives up (900)
   IMS_KEEP_WORK       1: leave the work folder as it is
   IMS_KIWI, IMS_PACKER, IMS_PYTHON, IMS_MKSQUASHFS, IMS_UNSQUASHFS  programs to use instead of those of the PATH
+  IMS_SIGNING_KEYS    folder of keys that kiwi trusts packages by, beside those that recipes bring
   IMS_PACKER_PLUGINS  folder of packer's plugins; without it each build fetches what its template asks for
 
 Exit code: 0 when the service knows how the job ended or no longer wants to know, 1 when it could not be told,

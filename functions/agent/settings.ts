@@ -32,6 +32,7 @@ const Environment = v.pipe(
     IMS_TERMINATION_LOG: v.optional(v.pipe(v.string(), v.check(isAbsolute, "is not an absolute path"))),
     IMS_KEEP_WORK: v.optional(v.picklist(["0", "1"], "is neither 0 nor 1"), "0"),
     IMS_KIWI: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
+    IMS_SIGNING_KEYS: v.optional(v.pipe(v.string(), v.check(isAbsolute, "is not an absolute path"))),
     IMS_PACKER: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
     IMS_PACKER_PLUGINS: v.optional(v.pipe(v.string(), v.check(isAbsolute, "is not an absolute path"))),
     IMS_PYTHON: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
@@ -64,6 +65,7 @@ export interface AgentSettings {
   /** Programs that are not to be found by their usual names. */
   readonly programs: {
     readonly kiwi?: string;
+    readonly signingKeys?: string;
     readonly packer?: string;
     readonly packerPlugins?: string;
     readonly python?: string;
@@ -94,6 +96,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     ...containerSettings(env),
     programs: {
       ...(env.IMS_KIWI === undefined ? {} : { kiwi: env.IMS_KIWI }),
+      ...(env.IMS_SIGNING_KEYS === undefined ? {} : { signingKeys: env.IMS_SIGNING_KEYS }),
       ...(env.IMS_PACKER === undefined ? {} : { packer: env.IMS_PACKER }),
       ...(env.IMS_PACKER_PLUGINS === undefined ? {} : { packerPlugins: env.IMS_PACKER_PLUGINS }),
       ...(env.IMS_PYTHON === undefined ? {} : { python: env.IMS_PYTHON }),

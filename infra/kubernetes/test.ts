@@ -38,8 +38,9 @@ const Built = v.object({ reference: v.string() });
 
 /** Builds the agent's image of this checkout and brings it to the nodes. */
 async function loadedImage(loader: string, running: Running): Promise<string> {
-  const build = [path.join(root, "infra/containers/build.ts"), "agent"];
   const folder = path.join(root, "dist/containers");
+  const storage = ["--storage", path.join(folder, "storage")];
+  const build = [path.join(root, "infra/containers/build.ts"), "agent", "--if-changed", ...storage];
   if ((await exitCodeOf(process.execPath, build, running)) !== 0)
     throw new Error("The agent's image could not be built.");
   if ((await exitCodeOf(loader, [path.join(folder, "agent.tar")], running)) !== 0)

@@ -181,6 +181,31 @@ describe("a launch", () => {
     expect(await bench.namespace.objects()).toEqual([]);
   });
 
+  it("brings a copy of the site's signing keys, where there are some, and none where there are not", async () => {
+    const keys = { namespace: "", name: "site-keys" };
+    const bench = await kubernetesBench('cat "$IMS_SIGNING_KEYS"/* >&2; exit 3', { signingKeys: keys });
+    const { cluster, name } = bench.namespace;
+    keys.namespace = name;
+    const [without, having] = [bench.newJob(), bench.newJob()];
+    const order = (jobId: string) => {
+      const plain = testOrder(name, jobId);
+      const secret = `cray-ims-${jobId}-signing-keys`;
+      return { ...plain, work: { ...plain.work, kubernetes: { ...plain.work.kubernetes, secret } } };
+    };
+    await bench.runner.launch(order(without));
+    expect((await absent(bench, without)).reason).toContain("No such file");
+    await cluster.create("secrets", {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "site-keys" },
+      stringData: { "site.asc": "the site's key" },
+    });
+    await bench.runner.launch(order(having));
+    expect((await absent(bench, having)).reason).toContain("the site's key");
+    for (const jobId of [without, having]) await bench.runner.stop({ jobId });
+    expect(await bench.namespace.objects()).toEqual([]);
+  });
+
   it("replaces what an earlier Job of the same name left, even when nobody owns it", async () => {
     const bench = await kubernetesBench();
     const jobId = bench.newJob();

@@ -108,6 +108,7 @@ it("names the namespace, runtime class, storage class, service account or mesh t
     [{ runtimeClasses: { dkms: "ims-kata" } }, '"ims-kata" not found', "JOB_KATA_RUNTIME"],
     [{ volume: { kind: "claim", storageClass: "ims-fast" } }, "ims-fast", "IMS_KUBERNETES_STORAGE_CLASS"],
     [{ serviceAccount: "ims-nobody" }, '"ims-nobody" not found', "IMS_KUBERNETES_SERVICE_ACCOUNT"],
+    [{ signingKeys: { namespace: "default", name: "ims-keys" } }, "ims-keys", "IMS_KUBERNETES_SIGNING_KEYS"],
     [{ istio: true }, "destinationrules", "IMS_KUBERNETES_ISTIO"],
   ] as const) {
     const found = await lacks(namespace, more);

@@ -45,7 +45,11 @@ export async function preflight(server: ApiServer, config: KubernetesRunnerConfi
   try {
     const missing = await missingRights(server, config);
     if (missing.length > 0) return missing;
-    return [...(await storageLack(server, config)), ...(await dryRuns(cluster, config))];
+    return [
+      ...(await storageLack(server, config)),
+      ...(await signingLack(cluster, config)),
+      ...(await dryRuns(cluster, config)),
+    ];
   } catch (error) {
     if (!isDomainError(error)) throw error;
     return [
@@ -117,6 +121,27 @@ async function storageLack(server: ApiServer, { volume }: KubernetesRunnerConfig
       hint: "Name one by IMS_KUBERNETES_STORAGE_CLASS, or set IMS_KUBERNETES_VOLUME=scratch.",
     },
   ];
+}
+
+async function signingLack(
+  cluster: Cluster,
+  { signingKeys }: KubernetesRunnerConfig,
+): Promise<readonly Lack[]> {
+  if (signingKeys === undefined) return [];
+  const { name, namespace } = signingKeys;
+  try {
+    if ((await cluster.read("secrets", name, namespace)) !== undefined) return [];
+    return [
+      {
+        what: `There is no Secret ${name} in the namespace ${namespace}.`,
+        hint: "Make it, or change IMS_KUBERNETES_SIGNING_KEYS. Until then jobs run without signing keys.",
+      },
+    ];
+  } catch (error) {
+    if (!isDomainError(error)) throw error;
+    const hint = `Let the service's account get this one Secret: a Role in the namespace ${namespace}.`;
+    return [{ what: `The signing keys cannot be read. ${error.message}`, hint }];
+  }
 }
 
 const Class = v.object({

@@ -53,6 +53,29 @@ describe("kiwi", () => {
     expect(createKiwi({ run, machine: "riscv64" }).machineArch).toBeUndefined();
   });
 
+  it("trusts packages by the site's keys where there are some", async () => {
+    const base = await scratchFolder();
+    const keys = join(base, "keys");
+    await mkdir(join(keys, "..data"), { recursive: true });
+    for (const name of ["b.asc", "a.asc"]) await writeFile(join(keys, name), "key");
+    const file = await program(base, "kiwi-ng", 'printf "%s\\n" "$@"');
+    for (const [folder, wanted] of [
+      [keys, [`--signing-key=${keys}/a.asc`, `--signing-key=${keys}/b.asc`]],
+      [join(base, "none"), []],
+    ] as const) {
+      const kiwi = createKiwi({ run, program: file, machine: "x64", signingKeys: folder });
+      const { lines } = await kiwi.prepare({
+        recipeFolder: base,
+        imageRoot: join(base, "build/image-root"),
+        scratchFolder: join(base, "kiwi"),
+        onLine: () => undefined,
+        onProgress: () => undefined,
+        signal: forever,
+      });
+      expect(lines.filter((line) => line.startsWith("--signing-key"))).toEqual(wanted);
+    }
+  });
+
   it("prepares an image root with everything it needs below the work folder", async () => {
     const { base, lines, exitCode } = await prepareWith('printf "%s\\n" "$@" "$LC_ALL" "$PWD"', "tbz");
     expect(exitCode).toBe(0);

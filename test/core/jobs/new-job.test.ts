@@ -44,6 +44,12 @@ describe("a new job", () => {
     });
   });
 
+  it("names the Secret of its signing keys where the site has some (behaviour 159)", () => {
+    const { jobs } = testSettings();
+    const signing = { ...jobs, defaults: { ...jobs.defaults, signingKeys: true } };
+    expect(newJob(request, facts, signing).kubernetes_secret).toBe("cray-ims-job-signing-keys");
+  });
+
   it("names the kernel after the architecture unless a name is given (behaviour 150)", () => {
     expect(make({}, { arch: "aarch64" }).kernel_file_name).toBe("Image");
     expect(make({ kernel_file_name: "" }).kernel_file_name).toBe("vmlinuz");

@@ -5,6 +5,7 @@ import {
   type JobFacts,
   ownedBy,
   SHELL_PORT,
+  SIGNING_KEYS_FOLDER,
   TERMINATION_LOG,
   TOKEN_FILE,
   TOKEN_FOLDER,
@@ -61,6 +62,7 @@ export function configMapManifest(facts: JobFacts, config: ManifestConfig, owner
       IMS_TOKEN_FILE: `${TOKEN_FOLDER}/${TOKEN_FILE}`,
       IMS_SHELL_PORT: String(SHELL_PORT),
       IMS_TERMINATION_LOG: TERMINATION_LOG,
+      ...(work.kubernetes.secret === null ? {} : { IMS_SIGNING_KEYS: SIGNING_KEYS_FOLDER }),
     },
   };
 }
@@ -102,7 +104,7 @@ export function claimManifest(
   };
 }
 
-/** The keys that images are signed with, copied into the job's namespace; `data` as the original Secret has it. */
+/** The keys that packages are signed with, copied into the job's namespace; `data` as the original Secret has it. */
 export function signingKeysManifest(
   facts: JobFacts,
   data: Readonly<Record<string, string>>,

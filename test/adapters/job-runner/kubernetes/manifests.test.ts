@@ -294,6 +294,9 @@ describe("what a Job owns", () => {
       data: { "key.asc": "a2V5" },
     });
     expect(signingKeysManifest(facts, { "key.asc": "a2V5" }, manifestConfig(), OWNER)).toBeUndefined();
+    expect(configMapManifest(signing, manifestConfig(), OWNER).data).toMatchObject({
+      IMS_SIGNING_KEYS: "/signing-keys",
+    });
     expect(podOf(signing)?.volumes?.at(-1)).toMatchObject({
       secret: { secretName: name, defaultMode: 0o400, optional: true },
     });
