@@ -39,7 +39,6 @@ export interface JobFacts {
 /** The record of a new job with every default filled in (behaviour 148 to 159). */
 export function newJob(request: JobRequest, facts: JobFacts, settings: Settings["jobs"]): Job {
   const { id, arch } = facts;
-  const name = `cray-ims-${id}`;
   const created = isoTime(facts.now);
   return {
     id,
@@ -52,12 +51,7 @@ export function newJob(request: JobRequest, facts: JobFacts, settings: Settings[
     status: "creating",
     artifact_id: request.artifact_id,
     public_key_id: request.public_key_id,
-    kubernetes_job: `${name}-${request.job_type}`,
-    kubernetes_service: `${name}-service`,
-    kubernetes_configmap: `${name}-configmap`,
-    kubernetes_pvc: `${name}-job-claim`,
-    kubernetes_secret: settings.defaults.signingKeys ? `${name}-signing-keys` : null,
-    kubernetes_namespace: settings.defaults.namespace,
+    ...kubernetesNames(id, request.job_type, settings),
     remote_build_node: "",
     ssh_containers: sshContainers(request, id, settings),
     enable_debug: request.enable_debug ?? false,
@@ -71,6 +65,19 @@ export function newJob(request: JobRequest, facts: JobFacts, settings: Settings[
     public_key: facts.public_key,
     source: facts.source,
     planned_image_id: facts.planned_image_id,
+  };
+}
+
+/** Behaviour 158, 159. */
+function kubernetesNames(id: string, type: JobType, { defaults }: Settings["jobs"]) {
+  const name = `cray-ims-${id}`;
+  return {
+    kubernetes_job: `${name}-${type}`,
+    kubernetes_service: `${name}-service`,
+    kubernetes_configmap: `${name}-configmap`,
+    kubernetes_pvc: `${name}-job-claim`,
+    kubernetes_secret: defaults.signingKeys ? `${name}-signing-keys` : null,
+    kubernetes_namespace: defaults.namespace,
   };
 }
 

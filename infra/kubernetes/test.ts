@@ -6,13 +6,15 @@ import * as v from "valibot";
 import { createRunCommand } from "../../adapters/process/spawn.ts";
 import { wholeEnvironment } from "../localstack/environment.ts";
 
-const HELP = `KUBECONFIG=FILE npm run test:kubernetes [-- vitest's arguments]
+const HELP = `KUBECONFIG=FILE npm run test:kubernetes [-- [--long] [vitest's arguments]]
 
 Runs the tests in test/kubernetes on the cluster that KUBECONFIG names, each in a namespace of its own, which goes with
 it. Any cluster will do whose pods reach this machine and whose node ports this machine reaches, such as kind or k3s:
 
   kind create cluster --kubeconfig FILE
   k3s server                                # KUBECONFIG=/etc/rancher/k3s/k3s.yaml
+
+With --long: the matrix of phases and faults instead, which takes long.
 
 The agent's image, one of:
   IMS_AGENT_IMAGE   names it, where the nodes have it or can fetch it
@@ -62,13 +64,10 @@ async function main(args: readonly string[]): Promise<number> {
   const image = given ?? (await loadedImage(loader ?? "", running));
   say(`Jobs run as ${image}.`);
   const env = { ...running.env, IMS_AGENT_IMAGE: image };
-  const words = [
-    path.join(root, "node_modules/vitest/vitest.mjs"),
-    "run",
-    "--project",
-    "kubernetes",
-    ...args,
-  ];
+  const project = args.includes("--long") ? "kubernetes-long" : "kubernetes";
+  const rest = args.filter((word) => word !== "--long");
+  const vitest = path.join(root, "node_modules/vitest/vitest.mjs");
+  const words = [vitest, "run", "--project", project, ...rest];
   return await exitCodeOf(process.execPath, words, { ...running, env });
 }
 
