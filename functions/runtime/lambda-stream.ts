@@ -10,10 +10,11 @@ export interface LambdaContext {
 }
 
 interface AwsLambda {
-  streamifyResponse(
+  /** The SDK makes this object where there is none. */
+  streamifyResponse?(
     handler: (event: unknown, stream: ResponseStream, context: LambdaContext) => Promise<void>,
   ): unknown;
-  readonly HttpResponseStream: {
+  readonly HttpResponseStream?: {
     from(
       stream: ResponseStream,
       head: {
@@ -35,12 +36,7 @@ export async function sendStream(
   stream: ResponseStream,
   ending: AbortSignal,
 ): Promise<void> {
-  const { status, headers } = response;
-  const out =
-    globalThis.awslambda?.HttpResponseStream.from(stream, {
-      statusCode: status,
-      headers: Object.fromEntries(headers),
-    }) ?? stream;
+  const out = headed(stream, response);
   const source = iteratorOf(response);
   const over = new AbortController();
   out.once("close", () => over.abort());
@@ -62,6 +58,12 @@ export async function sendStream(
     out.end();
   }
   if (!out.destroyed) await finished(out);
+}
+
+/** The stream, which begins with the answer's head. */
+function headed(stream: ResponseStream, { status, headers }: Response): ResponseStream {
+  const head = { statusCode: status, headers: Object.fromEntries(headers) };
+  return globalThis.awslambda?.HttpResponseStream?.from(stream, head) ?? stream;
 }
 
 /** The iterable that the answer was made of, which ends at once when it is left; else its body. */

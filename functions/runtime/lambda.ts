@@ -38,7 +38,7 @@ export async function handler(event: unknown): Promise<LambdaResult> {
 }
 
 /** Answers as a stream, behind a function URL whose invoke mode says so. */
-export const streaming = globalThis.awslambda?.streamifyResponse(
+export const streaming = globalThis.awslambda?.streamifyResponse?.(
   async (event: unknown, stream: ResponseStream, context: LambdaContext): Promise<void> => {
     await instance.invocation(async () => {
       const ending = AbortSignal.timeout(Math.max(0, context.getRemainingTimeInMillis() - END_MS));
