@@ -15,6 +15,12 @@ export function isMissing(error: unknown): boolean {
   return code === "ENOENT" || code === "ESRCH" || code === "ENOTDIR";
 }
 
+/** Whether the error says that what was asked for is not for this process to see, or to touch. */
+export function isForbidden(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "EACCES" || code === "EPERM";
+}
+
 /** An error of the operating system in words of the domain: `storage-full`, else `unavailable`. */
 export function asDomainError(error: unknown, message: string): DomainError {
   if (error instanceof DomainError) return error;

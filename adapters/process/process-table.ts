@@ -1,6 +1,6 @@
 import { readFile, readdir, readlink } from "node:fs/promises";
 import { DomainError } from "../../core/errors.ts";
-import { asDomainError, codeOf, isMissing } from "./errors.ts";
+import { asDomainError, isForbidden, isMissing } from "./errors.ts";
 
 /** What the kernel says of one living process. */
 export interface ProcessFacts {
@@ -24,7 +24,7 @@ async function unlessHidden<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;
   } catch (error) {
-    if (isMissing(error) || codeOf(error) === "EACCES" || codeOf(error) === "EPERM") return undefined;
+    if (isMissing(error) || isForbidden(error)) return undefined;
     throw asDomainError(error, "The table of processes cannot be read.");
   }
 }
