@@ -40,6 +40,7 @@ export default defineConfig({
           testTimeout: 120_000,
         }),
       },
+      project("ssh", ["test/ssh/**/*.test.ts"], { testTimeout: 120_000 }),
       project("long", ["test/long/**/*.test.ts"], { testTimeout: 3_600_000 }),
       project("kubernetes", ["test/kubernetes/*.test.ts"], { testTimeout: 180_000 }),
       project("kubernetes-long", ["test/kubernetes/long/*.test.ts"], { testTimeout: 1_800_000 }),

@@ -35,6 +35,8 @@ export interface AgentToolsConfig {
   readonly transfer?: TransferConfig;
   /** At which shells listen, on all addresses; where the job's plan says by default. */
   readonly shellPort?: number | undefined;
+  /** On which shells listen, at any free port; where the job's plan says by default. */
+  readonly shellHost?: string | undefined;
 }
 
 /** Everything that an agent's steps let others do. */
@@ -75,6 +77,6 @@ export function createAgentTools(run: RunCommand, config: AgentToolsConfig = {})
       ...(mksquashfs === undefined ? {} : { program: mksquashfs }),
       ...(unsquashfs === undefined ? {} : { unpacker: unsquashfs }),
     }),
-    shell: createShell(run, { port: config.shellPort }),
+    shell: createShell(run, { port: config.shellPort, host: config.shellHost }),
   };
 }

@@ -6,7 +6,7 @@ import { Image } from "./images/image.ts";
 import { JobActivity } from "./jobs/activity.ts";
 import { Job } from "./jobs/job.ts";
 import { JobSlot } from "./jobs/slots.ts";
-import { RemoteBuildNode } from "./nodes/node.ts";
+import { NodeState, RemoteBuildNode } from "./nodes/node.ts";
 import { PublicKey } from "./public-keys/public-key.ts";
 import { Recipe } from "./recipes/recipe.ts";
 import { UploadSession } from "./uploads/upload-session.ts";
@@ -34,6 +34,7 @@ const schemas = {
   "deleted-recipe": v.object({ ...Recipe.entries, ...deleted }),
   "deleted-public-key": v.object({ ...PublicKey.entries, ...deleted }),
   "remote-build-node": RemoteBuildNode,
+  "node-state": NodeState,
   token: Token,
   "link-claim": LinkClaim,
   "object-journal": ObjectJournal,

@@ -26,6 +26,8 @@ export interface Settings {
     /** Further caps, for jobs of one architecture or on one runner; absent: as many as `maxRunning`. */
     readonly maxByArch: Readonly<Partial<Record<Arch, number>>>;
     readonly maxByRunner: Readonly<Partial<Record<RunnerName, number>>>;
+    /** Jobs at once on each remote build node. */
+    readonly maxByNode: number;
     readonly heartbeatSeconds: number;
     /** A running job whose agent is silent for longer has lost it. */
     readonly silenceSeconds: Readonly<Record<RunnerName, number>>;

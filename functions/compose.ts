@@ -21,6 +21,8 @@ export interface Composition {
   readonly serving: Omit<ServeOptions, "incoming">;
   /** Moves objects that no request waits for any more. Never throws. */
   readonly settling: (ending: AbortSignal) => Promise<void>;
+  /** Looks at the remote build nodes. Never throws. */
+  readonly watchingNodes: () => Promise<void>;
   /** What keeps the store tidy, to be done now and then. Never throws. */
   readonly housekeeping: (ending: AbortSignal) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -49,14 +51,32 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
   const logs = await openJobLogs(config);
   const onLack = (lack: string) =>
     telemetry.emit({ event: "isolation-lacks", level: "warn", jobsRunWithout: lack });
-  const { runners, close: closeRunners } = await openRunners(config, {
+  const {
+    runners,
+    nodeProbe,
+    close: closeRunners,
+  } = await openRunners(config, {
     serviceUrl,
     agentEnv,
     onLack,
     onTrouble: (trouble) => telemetry.emit({ event: "runner-trouble", level: "warn", ...trouble }),
+    records,
+    signer,
+    telemetry,
   });
   const { artifacts, uploads, signedUrls, parts } = store;
-  const ports: Ports = { records, artifacts, uploads, logs, runners, clock, ids, signer, telemetry };
+  const ports: Ports = {
+    records,
+    artifacts,
+    uploads,
+    logs,
+    runners,
+    nodeProbe,
+    clock,
+    ids,
+    signer,
+    telemetry,
+  };
   const ims = createIms(ports, { ...config.settings, serviceVersion: version }, surroundings.wake);
   return {
     ims,
@@ -69,6 +89,7 @@ export async function compose(config: Config, surroundings: Surroundings): Promi
       newId: () => ids.uuid(),
     },
     settling: (ending) => told(telemetry, "settle", ims.settle(ending)),
+    watchingNodes: () => ims.remoteBuildNodes.watch(),
     housekeeping: (ending) => tidy(ims, telemetry, ending, store.sweep),
     async close() {
       await closeRunners();

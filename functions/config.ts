@@ -5,6 +5,7 @@ import { SQUASHFS_COMPRESSIONS } from "../core/jobs/plan.ts";
 import { LIMITED_PHASES } from "../core/jobs/status.ts";
 import type { RunnerName } from "../core/ports/job-runner.ts";
 import type { Settings } from "../core/settings.ts";
+import { readSsh, SSH_VARIABLES, sshContradictions, type SshConfig } from "./config/ssh.ts";
 import {
   kubernetesContradictions,
   type KubernetesConfig,
@@ -42,6 +43,8 @@ export interface Config extends StorageConfig {
   /** What runs jobs, in order of preference; several may be named, each once. */
   readonly jobs: readonly RunnerKind[];
   readonly kubernetes: KubernetesConfig;
+  /** Remote build nodes; absent: none are used. */
+  readonly ssh: SshConfig | undefined;
   /** Where agents find the service; absent: where it listens. */
   readonly agentUrl: string | undefined;
   /** Where it listens for agents alone; absent: nowhere. */
@@ -74,7 +77,7 @@ export class ConfigError extends Error {
 }
 
 /** The runners that there are; each has its opener in `compose/runners.ts`. */
-const RUNNER_KINDS = ["local", "kubernetes"] as const satisfies readonly RunnerName[];
+const RUNNER_KINDS = ["local", "ssh", "kubernetes"] as const satisfies readonly RunnerName[];
 export type RunnerKind = (typeof RUNNER_KINDS)[number];
 
 const LONGEST_PHASE = 30 * 86_400;
@@ -97,6 +100,7 @@ const Environment = v.object({
   IMS_OIDC_READER_ROLE: v.optional(text, "ims-reader"),
   ...STORAGE_VARIABLES,
   ...KUBERNETES_VARIABLES,
+  ...SSH_VARIABLES,
   IMS_JOBS: v.optional(wordList(RUNNER_KINDS), "local"),
   IMS_AGENT_URL: v.optional(url),
   IMS_AGENT_HOST: v.optional(text),
@@ -190,8 +194,8 @@ const PHASE_SECONDS = {
 };
 /** On top of what the agent waits by itself, which then says which repository did not answer. */
 const REPOSITORY_GRACE_SECONDS = 300;
-/** Design promise: a dead agent is a terminal error within 30 s, on a pod 60 s, on a node 180 s. */
-const AGENT_SILENCE_SECONDS = { local: 25, kubernetes: 55, ssh: 170 };
+/** Design promise: a dead agent is a terminal error within 30 s, on a pod 60 s. */
+const AGENT_SILENCE_SECONDS = { local: 25, kubernetes: 55 };
 
 /**
  * The configuration that the environment describes; none at all gives a service on loopback with storage under `./data`.
@@ -234,7 +238,10 @@ function contradictions(environment: Variables): string[] {
 function runnerContradictions(environment: Variables): string[] {
   const runners = v.safeParse(Runners, environment);
   const uses = (kind: RunnerKind): boolean => runners.success && runners.output.IMS_JOBS.includes(kind);
-  return uses("kubernetes") ? kubernetesContradictions(environment) : [];
+  return [
+    ...(uses("kubernetes") ? kubernetesContradictions(environment) : []),
+    ...(uses("ssh") ? sshContradictions(environment) : []),
+  ];
 }
 
 function authConfig(env: Environment): AuthConfig {
@@ -286,6 +293,7 @@ function toConfig(env: Environment, arch: string): Config {
     auth: authConfig(env),
     logLevel: env.IMS_LOG_LEVEL,
     ...readStorage(env),
+    ssh: readSsh(env),
     agentEnv: v.parse(AgentEnvironment, env),
     settings: {
       buckets: { recipes: env.S3_IMS_BUCKET, images: env.S3_BOOT_IMAGES_BUCKET },
@@ -330,7 +338,8 @@ function jobSettings(env: Environment, arch: string): Settings["jobs"] {
     maxByArch: env.IMS_MAX_JOBS_BY_ARCH,
     maxByRunner: env.IMS_MAX_JOBS_BY_RUNNER,
     heartbeatSeconds: AGENT_HEARTBEAT_SECONDS,
-    silenceSeconds: AGENT_SILENCE_SECONDS,
+    maxByNode: env.IMS_SSH_JOBS_PER_NODE,
+    silenceSeconds: { ...AGENT_SILENCE_SECONDS, ssh: env.IMS_SSH_LOST_SECONDS },
     maxLaunches: 3,
     phaseSeconds: {
       ...PHASE_SECONDS,

@@ -55,6 +55,7 @@ export function createRecordCaches(limit: number): RecordCaches {
     "deleted-recipe": cache(),
     "deleted-public-key": cache(),
     "remote-build-node": cache(),
+    "node-state": cache(),
     token: cache(),
     "link-claim": cache(),
     "object-journal": cache(),

@@ -142,12 +142,15 @@ async function closeParts(order: OpenShellOrder, parts: Parts): Promise<void> {
 export interface ShellConfig {
   /** On all addresses: of an agent that has an address of its own, as in a container. */
   readonly port?: number | undefined;
+  /** At any free port: of an agent whose users come another way than they do on the service's machine. */
+  readonly host?: string | undefined;
 }
 
 type Listening = Pick<OpenShellOrder, "ports"> & { readonly host?: string };
 
-function listening({ host, ports }: OpenShellOrder, { port }: ShellConfig): Listening {
+function listening({ host, ports }: OpenShellOrder, { port, host: own }: ShellConfig): Listening {
   if (port !== undefined) return { ports: { first: port, last: port } };
+  if (own !== undefined) return { host: own };
   return { host, ...(ports === undefined ? {} : { ports }) };
 }
 
@@ -205,7 +208,7 @@ export function createShell(run: RunCommand, config: ShellConfig = {}): ShellToo
       const used = createUseMeter(TERMINALS);
       return {
         port: sshd.port,
-        ...(where.host === undefined ? {} : { host: where.host }),
+        ...(where.host === undefined || where.host === config.host ? {} : { host: where.host }),
         ended: sshd.ended,
         said: () => findMarker(order),
         used,

@@ -12,13 +12,19 @@ export interface PlaceTaken {
 }
 
 /** With a place it is due at once, without it waits for one. */
-export function queued(job: Job, taken: PlaceTaken | undefined, now: number): JobActivity {
+export function queued(
+  job: Job,
+  taken: PlaceTaken | undefined,
+  needs: JobActivity["needs"],
+  now: number,
+): JobActivity {
   const { id, arch, priority } = job;
   return {
     id,
     state: "queued",
     attempt: 0,
     arch,
+    ...(needs === undefined ? {} : { needs }),
     ...(priority === undefined ? {} : { priority }),
     ...(taken === undefined ? {} : { ...taken.place, slots: [...taken.slots] }),
     since: isoTime(now),

@@ -15,6 +15,8 @@ export const JobActivity = v.object({
   attempt: v.number(),
   /** Of the job: what its turn depends on. */
   arch: v.optional(Arch),
+  /** Bytes that its node has to have free; absent: whatever there is. */
+  needs: v.optional(v.object({ diskBytes: v.number(), memoryBytes: v.number() })),
   priority: v.optional(v.number()),
   /** Ids of the slots that it holds, from before its launch until nothing of its work is left. */
   slots: v.optional(v.array(v.string())),

@@ -16,6 +16,7 @@ export const FAILURE_CODES = [
   "internal",
   "launch_failed",
   "node_lost",
+  "node_unreachable",
   "not_supported",
   "oom_killed",
   "packing_failed",

@@ -11,6 +11,7 @@ import { createJobChanges, type JobChanges, type JobPatch } from "./job-changes.
 import { findJobSource } from "./job-source.ts";
 import { type JobFacts, type JobRequest, newJob } from "./new-job.ts";
 import { type JobInQueue, roomNow, withPlaces } from "./queue.ts";
+import { sizesOf } from "./job-work.ts";
 import { placedAt } from "./runners.ts";
 import { inputOf } from "./retry-job.ts";
 import { takeSlots } from "./slots.ts";
@@ -59,7 +60,7 @@ export function createJobs(ports: CorePorts, settings: Settings, wake: () => voi
 
   /** Nobody waits for a race about slots: who loses it waits for the next turn instead. */
   async function enqueue(job: Job): Promise<void> {
-    const taken = await roomNow(ports, settings.jobs, job);
+    const taken = await roomNow(ports, settings.jobs, { arch: job.arch, ...needsOf(job) });
     await records.commit(insertion(job, taken)).catch(async (error: unknown) => {
       if (taken === undefined || !isDomainError(error, "lost-race")) throw error;
       await records.commit(insertion(job));
@@ -67,9 +68,11 @@ export function createJobs(ports: CorePorts, settings: Settings, wake: () => voi
     wake();
   }
 
+  const needsOf = (job: Job) => (settings.jobs.limited ? sizesOf(job) : undefined);
+
   const insertion = (job: Job, taken?: PlaceTaken): Change[] => [
     { op: "insert", kind: "job", id: job.id, value: placedAt(job, taken?.place) },
-    { op: "insert", kind: "job-activity", id: job.id, value: queued(job, taken, clock.now()) },
+    { op: "insert", kind: "job-activity", id: job.id, value: queued(job, taken, needsOf(job), clock.now()) },
     ...takeSlots(job.id, taken?.slots ?? []),
   ];
 

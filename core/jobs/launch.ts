@@ -11,9 +11,9 @@ import type { InFlight } from "./in-flight.ts";
 import type { Job } from "./job.ts";
 import { failJob } from "./job-endings.ts";
 import { unsupported } from "./make-plan.ts";
-import { type Due, heldSlots, takeTurns } from "./queue.ts";
+import { type Due, offerOf, takeTurns } from "./queue.ts";
 import { sizesOf, workOf } from "./job-work.ts";
-import { placedAt, refOf, runnerNames, runnerOf } from "./runners.ts";
+import { placedAt, refOf, runnerOf } from "./runners.ts";
 import { takeSlots } from "./slots.ts";
 
 type Activity = Stored<"job-activity">;
@@ -29,7 +29,7 @@ export interface Launcher {
 const LAUNCH_LIMIT_MS = 300_000;
 
 export function createLauncher(ports: CorePorts, settings: Settings, inFlight: InFlight): Launcher {
-  const { records, runners, clock, ids, signer, telemetry } = ports;
+  const { records, runners, clock, signer, telemetry } = ports;
 
   async function start(runner: JobRunner, activity: JobActivity, job: Job): Promise<void> {
     const { id, attempt, node } = activity;
@@ -64,9 +64,8 @@ export function createLauncher(ports: CorePorts, settings: Settings, inFlight: I
   return {
     async launchDue() {
       // Slots first: one that is freed in between is seen as held, never the other way round.
-      const held = await heldSlots(ports);
-      const activities = await listStored(records, "job-activity");
-      const turns = takeTurns(activities, held, settings.jobs, runnerNames(runners), () => ids.random());
+      const offer = await offerOf(ports, settings.jobs);
+      const turns = takeTurns(await listStored(records, "job-activity"), offer);
       return turns.due.flatMap((due) => inFlight.begin(due.activity.id, () => guarded(due)) ?? []);
     },
     async relaunchOrFail(activity, reason) {

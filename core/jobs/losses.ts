@@ -103,6 +103,15 @@ export function agentSilent(seconds: number): FailureReason {
   };
 }
 
+/** `reason`: what the runner says of the node. */
+export function nodeUnreachable(seconds: number, reason: string): FailureReason {
+  return {
+    code: "node_unreachable",
+    message: `The node that works on the job has been out of reach, and its agent has not been heard, for ${seconds} s. ${reason}`,
+    hint: `Bring the node back (GET /v3/remote-build-nodes/status says what is wrong), or remove it from the registry, ${AGAIN}`,
+  };
+}
+
 const WORDS: Readonly<Record<LimitedPhase, string>> = {
   fetching_image: "Fetching the image",
   fetching_recipe: "Fetching the recipe",

@@ -2,12 +2,12 @@ import * as v from "valibot";
 import { listStored } from "../collection.ts";
 import type { CorePorts } from "../core-ports.ts";
 import type { Ports } from "../ports/index.ts";
-import type { RunnerName } from "../ports/job-runner.ts";
 import type { Stored } from "../ports/records.ts";
 import type { Settings } from "../settings.ts";
 import type { Job } from "./job.ts";
 import type { PlaceTaken } from "./activities.ts";
-import { choosePlace, type Need } from "./placement.ts";
+import { type Need, nodesSeen } from "./node-places.ts";
+import { choosePlace, type Offer } from "./placement.ts";
 import { runnerNames } from "./runners.ts";
 
 type Activity = Stored<"job-activity">;
@@ -30,35 +30,37 @@ export interface Turns {
   readonly waiting: ReadonlyMap<string, QueuePlace>;
 }
 
-export async function heldSlots({ records }: Pick<Ports, "records">): Promise<Set<string>> {
+async function heldSlots({ records }: Pick<Ports, "records">): Promise<Set<string>> {
   return new Set((await listStored(records, "job-slot")).map(({ id }) => id));
+}
+
+/** What there is for jobs to choose from, now. */
+export async function offerOf(ports: CorePorts, settings: Settings["jobs"]): Promise<Offer> {
+  const [held, nodes] = await Promise.all([heldSlots(ports), nodesSeen(ports)]);
+  const random = () => ports.ids.random();
+  return { runners: runnerNames(ports.runners), nodes, held, settings, now: ports.clock.now(), random };
 }
 
 /**
  * Whose turn it is. First come, first served within a priority; who finds one cap full lets those pass who do not count
- * for it. `activities` in the order of their creation, `runners` those of this process: what has its place on another
+ * for it. `activities` in the order of their creation, the runners those of this process: what has its place on another
  * is left to whoever has that.
  */
-export function takeTurns(
-  activities: readonly Activity[],
-  held: ReadonlySet<string>,
-  settings: Settings["jobs"],
-  runners: readonly RunnerName[],
-  random: () => number,
-): Turns {
-  const taken = new Set(held);
+export function takeTurns(activities: readonly Activity[], offer: Offer): Turns {
+  const { runners } = offer;
+  const taken = new Set(offer.held);
   const due: Due[] = [];
   const waiting = new Map<string, QueuePlace>();
   let shut: string | undefined;
   for (const activity of inOrder(activities)) {
-    const { arch, runner = runners[0], slots: own = [] } = activity.value;
+    const { arch, runner = runners[0], needs, slots: own = [] } = activity.value;
     if (own.length > 0) {
       if (runners.some((name) => name === runner)) due.push({ activity });
       continue;
     }
     const choice =
       shut === undefined
-        ? choosePlace({ arch }, runners, taken, settings, random)
+        ? choosePlace({ arch, ...needs }, { ...offer, held: taken })
         : { full: shut, everybody: true };
     if ("full" in choice) {
       waiting.set(activity.id, { position: waiting.size + 1, reason: choice.full });
@@ -83,9 +85,7 @@ export async function roomNow(
   settings: Settings["jobs"],
   need: Need,
 ): Promise<PlaceTaken | undefined> {
-  const choice = choosePlace(need, runnerNames(ports.runners), await heldSlots(ports), settings, () =>
-    ports.ids.random(),
-  );
+  const choice = choosePlace(need, await offerOf(ports, settings));
   if ("full" in choice) return undefined;
   const waiting = (await listStored(ports.records, "job-activity")).some(
     ({ value: { state, slots = [] } }) => state === "queued" && slots.length === 0,
@@ -100,8 +100,11 @@ export async function withPlaces(
   jobs: readonly Job[],
 ): Promise<JobInQueue[]> {
   if (!jobs.some(({ status }) => status === "creating")) return [...jobs];
-  const [activities, held] = await Promise.all([listStored(ports.records, "job-activity"), heldSlots(ports)]);
-  const { waiting } = takeTurns(activities, held, settings, runnerNames(ports.runners), () => 0);
+  const [activities, offer] = await Promise.all([
+    listStored(ports.records, "job-activity"),
+    offerOf(ports, settings),
+  ]);
+  const { waiting } = takeTurns(activities, { ...offer, random: () => 0 });
   return jobs.map((job) => {
     const queue = waiting.get(job.id);
     return queue === undefined ? job : { ...job, queue };

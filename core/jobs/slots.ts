@@ -14,6 +14,7 @@ export const JobSlot = v.object({ id: v.string(), job: v.string() });
 export interface Placement {
   readonly arch: Arch | undefined;
   readonly runner: RunnerName;
+  readonly node?: string | undefined;
 }
 
 interface Cap {
@@ -30,14 +31,28 @@ export type SlotChoice =
 
 const OVERALL = "all";
 
-function capsOf({ arch, runner }: Placement, settings: Settings["jobs"]): Cap[] {
+function capsOf({ arch, runner, node }: Placement, settings: Settings["jobs"]): Cap[] {
   const caps: Cap[] = [{ scope: OVERALL, max: settings.maxRunning, which: "" }];
   const onRunner = settings.maxByRunner[runner];
   if (onRunner !== undefined)
     caps.push({ scope: `runner-${runner}`, max: onRunner, which: ` on the ${runner} runner` });
   const forArch = arch === undefined ? undefined : settings.maxByArch[arch];
   if (forArch !== undefined) caps.push({ scope: `arch-${arch}`, max: forArch, which: ` for ${arch}` });
+  if (node !== undefined)
+    caps.push({ scope: nodeScope(node), max: settings.maxByNode, which: ` on node ${node}` });
   return caps;
+}
+
+const nodeScope = (node: string): string => `node-${node}`;
+
+/** How many jobs have a place on a node. */
+export function jobsOnNode(node: string, held: ReadonlySet<string>): number {
+  return slotsOf(nodeScope(node), held).length;
+}
+
+/** A scope may hold a dot itself. */
+function slotsOf(scope: string, held: ReadonlySet<string>): string[] {
+  return [...held].filter((id) => id.slice(0, id.lastIndexOf(".")) === scope);
 }
 
 /** The slots that a job needs, one of each cap it counts for, or which cap leaves no room. `random` in [0, 1). */
@@ -59,7 +74,7 @@ export function chooseSlots(
 }
 
 function freeSlots({ scope, max }: Cap, held: ReadonlySet<string>): string[] {
-  const mine = [...held].filter((id) => id.startsWith(`${scope}.`));
+  const mine = slotsOf(scope, held);
   if (mine.length >= max) return [];
   // A cap that was lowered counts the jobs of the higher one: each takes a number away.
   const above = mine.filter((id) => Number(id.slice(scope.length + 1)) >= max).length;

@@ -8,7 +8,8 @@ import { releaseChanges } from "./activities.ts";
 import { failJob } from "./job-endings.ts";
 import type { Launcher } from "./launch.ts";
 import { createRelease } from "./release.ts";
-import { agentDied, agentSilent, isInTheWay, overdue } from "./losses.ts";
+import type { FailureReason } from "./job-endings.ts";
+import { agentDied, agentSilent, isInTheWay, nodeUnreachable, overdue } from "./losses.ts";
 import type { JobActivity } from "./activity.ts";
 import { refOf, runnerOf } from "./runners.ts";
 import { isTerminal } from "./status.ts";
@@ -68,7 +69,7 @@ export function createSupervisor(
     const heard = Math.max(Date.parse(value.last_seen ?? value.since), startedAt);
     const silence = Math.floor((now - heard) / 1000);
     const patience = patienceWith(value);
-    if (silence > patience) return await fail(agentSilent(silence));
+    if (silence > patience) return await fail(unheard(value, presence, silence));
     // Nor could an agent say then that it had gone on to the next phase.
     if (now - startedAt <= patience * 1000) return;
     const late = overdue(job.value, value, { since: startedAt, now }, settings.jobs);
@@ -95,9 +96,9 @@ export function createSupervisor(
     }
     // As with one that runs: nobody could be heard while the service was down, nor before it ran.
     const began = Math.max(startedAt, lastStarting.get(activity.id) ?? 0);
-    const silence = Math.min(age, clock.now() - began);
-    if (silence > patienceWith(activity.value) * 1000)
-      await failJob(ports, settings, activity.id, agentSilent(Math.floor(silence / 1000)));
+    const silence = Math.floor(Math.min(age, clock.now() - began) / 1000);
+    if (silence > patienceWith(activity.value))
+      await failJob(ports, settings, activity.id, unheard(activity.value, presence, silence));
   }
 
   return async (activity) => {
@@ -112,4 +113,10 @@ export function createSupervisor(
     if (state === "running") await running(activity, job);
     else if (state === "launching") await launching(activity, job);
   };
+}
+
+/** Of a node the runner knows whether it is the node that is silent, or its agent alone. */
+function unheard({ node }: JobActivity, presence: AgentPresence, seconds: number): FailureReason {
+  if (node === undefined || presence.state !== "unknown") return agentSilent(seconds);
+  return nodeUnreachable(seconds, presence.reason);
 }

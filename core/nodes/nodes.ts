@@ -4,7 +4,8 @@ import { changeSides, type Departure } from "../deleted/trash.ts";
 import { isDomainError } from "../errors.ts";
 import type { CorePorts } from "../core-ports.ts";
 import type { Json } from "../json.ts";
-import type { RemoteBuildNode } from "./node.ts";
+import { createNodeWatch } from "./node-watch.ts";
+import type { NodeState, RemoteBuildNode } from "./node.ts";
 
 /** Members and words as clients know them (behaviour 191). */
 export interface NodeStatus {
@@ -15,7 +16,15 @@ export interface NodeStatus {
   /** -1 when it cannot be told. */
   readonly numCurrentJobs: number;
   readonly ableToRunJobs: boolean;
+  /** When it answered last, UTC ISO 8601. */
+  readonly lastSeen?: string;
+  /** Why jobs cannot be started there, though it answers. */
+  readonly trouble?: string;
+  readonly freeBytes?: number;
+  readonly freeMemoryBytes?: number;
 }
+
+const NOBODY_LOOKED = "nobody has looked at it yet; a service that runs jobs on nodes (IMS_JOBS=ssh) does.";
 
 export interface RemoteBuildNodes {
   list(): Promise<Json<RemoteBuildNode[]>>;
@@ -27,6 +36,8 @@ export interface RemoteBuildNodes {
   removeAll(): Promise<void>;
   status(xname: string): Promise<NodeStatus>;
   statusAll(): Promise<NodeStatus[]>;
+  /** Looks at all nodes and keeps what it sees, for `status` and for placing jobs; to be done now and then. Never throws. */
+  watch(): Promise<void>;
 }
 
 export function createRemoteBuildNodes(ports: CorePorts): RemoteBuildNodes {
@@ -42,10 +53,10 @@ export function createRemoteBuildNodes(ports: CorePorts): RemoteBuildNodes {
   return {
     list: () => records.listJson("remote-build-node"),
     get: (xname) => getJson(records, "remote-build-node", xname),
-    async create({ xname }) {
-      const value = { xname };
+    async create(value) {
+      const id = value.xname;
       await records
-        .commit([{ op: "insert", kind: "remote-build-node", id: xname, value }])
+        .commit([{ op: "insert", kind: "remote-build-node", id, value }])
         .catch((error: unknown) => {
           if (!isDomainError(error, "lost-race")) throw error;
         });
@@ -53,19 +64,44 @@ export function createRemoteBuildNodes(ports: CorePorts): RemoteBuildNodes {
     },
     remove,
     removeAll: () => forEachRecord(ports, "remote-build-node", remove),
-    status: async (xname) => unreached((await getStored(records, "remote-build-node", xname)).value),
-    statusAll: async () => (await listValues(records, "remote-build-node")).map(unreached),
+    status: async (xname) => {
+      const { value } = await getStored(records, "remote-build-node", xname);
+      return statusOf(value, (await records.get("node-state", xname))?.value);
+    },
+    statusAll: async () => {
+      const states = new Map((await listValues(records, "node-state")).map((state) => [state.id, state]));
+      return (await listValues(records, "remote-build-node")).map((node) =>
+        statusOf(node, states.get(node.xname)),
+      );
+    },
+    watch: createNodeWatch(ports),
   };
 }
 
-/** No runner of this service reaches remote nodes yet, and the answer says so rather than making the caller wait. */
-function unreached({ xname }: RemoteBuildNode): NodeStatus {
+/** From what was seen of it last, so that nobody waits for a node that does not answer. */
+function statusOf({ xname }: RemoteBuildNode, state: NodeState | undefined): NodeStatus {
+  const { facts, seen } = state ?? {};
+  const lastSeen = seen === undefined ? {} : { lastSeen: seen };
+  if (facts === undefined)
+    return {
+      xname,
+      sshStatus: `Unable to connect to node. Error: ${state?.unreachable ?? NOBODY_LOOKED}`,
+      podmanStatus: "Unknown",
+      nodeArch: "Unknown",
+      numCurrentJobs: -1,
+      ableToRunJobs: false,
+      ...lastSeen,
+    };
   return {
     xname,
-    sshStatus: "Unable to connect to node. Error: this service does not run jobs on remote nodes.",
-    podmanStatus: "Unknown",
-    nodeArch: "Unknown",
-    numCurrentJobs: -1,
-    ableToRunJobs: false,
+    sshStatus: "Connected",
+    podmanStatus: facts.podman === undefined ? (facts.trouble ?? "Unknown") : `podman ${facts.podman}`,
+    nodeArch: facts.machine,
+    numCurrentJobs: facts.jobs,
+    ableToRunJobs: facts.arch !== undefined && facts.trouble === undefined,
+    ...lastSeen,
+    ...(facts.trouble === undefined ? {} : { trouble: facts.trouble }),
+    freeBytes: facts.free_bytes,
+    freeMemoryBytes: facts.free_memory_bytes,
   };
 }

@@ -325,7 +325,7 @@ export type ShellMarker = (typeof SHELL_MARKERS)[number];
 /** A shell that answers. */
 export interface OpenShell {
   readonly port: number;
-  /** Absent: at all addresses of where it is, and only who put it there knows by which of them users reach it. */
+  /** Absent: only who put the agent where it is knows by which address users reach it. */
   readonly host?: string;
   /** What its user said by a file of that name, if anything yet; `failed` counts more. */
   said(): Promise<ShellMarker | undefined>;

@@ -13,6 +13,7 @@ import { detachLoopDevices, loopDevicesOf } from "../../adapters/process/loop-de
 import { createRunCommand } from "../../adapters/process/spawn.ts";
 import { createSpool } from "../../adapters/process/spool.ts";
 import { removeWorkFolder } from "../../adapters/process/work-folder.ts";
+import { openAgentEnd } from "../../adapters/tunnel/agent-end.ts";
 import type { Step } from "../../core/jobs/plan.ts";
 import { VERSION } from "../runtime/version.ts";
 import { AgentEnding } from "./ending.ts";
@@ -41,6 +42,8 @@ Environment:
   IMS_TOKEN_FILE      file of the token, when it does not come on standard input
   IMS_AGENT_IMAGE     container image that it runs in, best with its digest, for the record of what it makes
   IMS_SHELL_PORT      port at which shells listen, on all addresses; else where the job's plan says
+  IMS_SHELL_HOST      address on which shells listen, at any free port; else where the job's plan says
+  IMS_TUNNEL_SOCKET   socket file that leads to the service and to signed URLs, where the network does not
   IMS_TERMINATION_LOG file that takes the last words, if it is there, such as a container's /dev/termination-log
   IMS_AGENT_PATIENCE  seconds without any answer after which the agent gives up (900)
   IMS_KEEP_WORK       1: leave the work folder as it is
@@ -92,8 +95,13 @@ async function work(settings: AgentSettings, { token, abort, confined }: Surroun
   for (const lack of confined.lacks) log.note(`This job runs without ${lack}.`);
   const run = createRunCommand({ env: childEnvironment(settings), onLine: log.line, expendable: true });
   const { limits, memory } = confined;
-  const { image, shellPort } = settings;
-  const tools = createAgentTools(run, { ...programs, memoryBytes: limits?.memoryBytes, shellPort });
+  const { image, shellPort, shellHost } = settings;
+  const tools = createAgentTools(run, {
+    ...programs,
+    memoryBytes: limits?.memoryBytes,
+    shellPort,
+    shellHost,
+  });
   const carryOut = async (context: StepContext, step: Step): Promise<void> => {
     if (step.do === "build-with-kiwi") await separateFromMachine(context);
     await carryOutStep(context, step);
@@ -175,12 +183,17 @@ async function main(): Promise<number> {
   try {
     const token = await tokenOf(settings);
     await mkdir(settings.workFolder, { recursive: true, mode: 0o700 });
-    return await settle({ ...settings, workFolder: await realpath(settings.workFolder) }, token);
+    const serviceUrl = await reachableUrl(settings);
+    return await settle({ ...settings, serviceUrl, workFolder: await realpath(settings.workFolder) }, token);
   } catch (error) {
     return exitCodeOf(error);
   } finally {
     if (settings.terminationLog !== undefined) await lastWords.leave(settings.terminationLog);
   }
+}
+
+async function reachableUrl({ serviceUrl, tunnelSocket }: AgentSettings): Promise<string> {
+  return tunnelSocket === undefined ? serviceUrl : (await openAgentEnd(tunnelSocket)).serviceUrl;
 }
 
 function tokenOf({ tokenFile }: AgentSettings): Promise<string> {

@@ -29,6 +29,10 @@ const Environment = v.pipe(
         v.maxValue(65_535, "is not a port"),
       ),
     ),
+    IMS_SHELL_HOST: v.optional(
+      v.pipe(v.string(), v.regex(/^[\w.:-]{1,253}$/u, "is no name or address of a machine")),
+    ),
+    IMS_TUNNEL_SOCKET: v.optional(v.pipe(v.string(), v.check(isAbsolute, "is not an absolute path"))),
     IMS_TERMINATION_LOG: v.optional(v.pipe(v.string(), v.check(isAbsolute, "is not an absolute path"))),
     IMS_KEEP_WORK: v.optional(v.picklist(["0", "1"], "is neither 0 nor 1"), "0"),
     IMS_KIWI: v.optional(v.pipe(v.string(), v.nonEmpty("is empty"))),
@@ -60,6 +64,10 @@ export interface AgentSettings {
   readonly image?: string;
   /** At which shells listen, on all addresses. */
   readonly shellPort?: number;
+  /** On which shells listen, at any free port, instead of where the job's plan says. */
+  readonly shellHost?: string;
+  /** Socket file that leads to the service and to signed URLs; absent: the network does. */
+  readonly tunnelSocket?: string;
   /** Takes the agent's last words when it ends without success; made by whoever wants to read them. */
   readonly terminationLog?: string;
   /** Programs that are not to be found by their usual names. */
@@ -106,13 +114,18 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   };
 }
 
-type InContainer = Pick<AgentSettings, "tokenFile" | "image" | "shellPort" | "terminationLog">;
+type InContainer = Pick<
+  AgentSettings,
+  "tokenFile" | "image" | "shellPort" | "shellHost" | "tunnelSocket" | "terminationLog"
+>;
 
 function containerSettings(env: v.InferOutput<typeof Environment>): InContainer {
   return {
     ...(env.IMS_TOKEN_FILE === undefined ? {} : { tokenFile: env.IMS_TOKEN_FILE }),
     ...(env.IMS_AGENT_IMAGE === undefined ? {} : { image: env.IMS_AGENT_IMAGE }),
     ...(env.IMS_SHELL_PORT === undefined ? {} : { shellPort: env.IMS_SHELL_PORT }),
+    ...(env.IMS_SHELL_HOST === undefined ? {} : { shellHost: env.IMS_SHELL_HOST }),
+    ...(env.IMS_TUNNEL_SOCKET === undefined ? {} : { tunnelSocket: env.IMS_TUNNEL_SOCKET }),
     ...(env.IMS_TERMINATION_LOG === undefined ? {} : { terminationLog: env.IMS_TERMINATION_LOG }),
   };
 }

@@ -3,6 +3,7 @@ import path from "node:path";
 import { plainEnvironment } from "../../adapters/process/environment.ts";
 import { DomainError } from "../../core/errors.ts";
 import type { RunnerKind, Config } from "../config.ts";
+import { agentImageFile } from "./ssh.ts";
 import { openRecords, prepareStorage, sqliteFile } from "./stores.ts";
 
 /** What was looked at, and what is missing there. */
@@ -84,7 +85,7 @@ async function recordsAnswer(config: Config): Promise<void> {
 
 type Look = (config: Config, options: DoctorOptions) => Promise<readonly Finding[]>;
 
-const RUNNERS: Readonly<Record<RunnerKind, Look>> = { local: localTools, kubernetes };
+const RUNNERS: Readonly<Record<RunnerKind, Look>> = { local: localTools, ssh: nodes, kubernetes };
 
 async function kubernetes(config: Config, options: DoctorOptions): Promise<readonly Finding[]> {
   const area = "kubernetes";
@@ -101,6 +102,22 @@ async function kubernetes(config: Config, options: DoctorOptions): Promise<reado
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
     return [{ area, lack: error.message, hint: "Mend that first; the rest could not be looked at." }];
+  }
+}
+
+/** The nodes themselves are looked at all the time: GET /v3/remote-build-nodes/status. */
+async function nodes({ ssh }: Config): Promise<readonly Finding[]> {
+  const area = "ssh";
+  const { readPrivateKey } = await import("../../adapters/ssh/private-key.ts");
+  try {
+    await readPrivateKey(ssh?.keyFile ?? "");
+    const image = agentImageFile(ssh);
+    if (await isThere(image)) return [{ area, note: `key and agent's image are there (${image})` }];
+    const hint = "Build it (infra/containers/build.ts agent), or name one with IMS_SSH_IMAGE.";
+    return [{ area, lack: "There is no container image of the agent.", hint }];
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    return [{ area, lack: error.message, hint: "Name a usable private key with IMS_SSH_KEY_FILE." }];
   }
 }
 

@@ -2,7 +2,12 @@ import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { JobRunner } from "../../core/ports/job-runner.ts";
+import type { NodeProbe } from "../../core/ports/node-probe.ts";
+import type { Records } from "../../core/ports/records.ts";
+import type { Signer } from "../../core/ports/signer.ts";
+import type { Telemetry } from "../../core/ports/telemetry.ts";
 import type { Config, RunnerKind } from "../config.ts";
+import { sshRunnerConfig } from "./ssh.ts";
 
 export interface RunnerSurroundings {
   readonly serviceUrl: () => string;
@@ -15,27 +20,40 @@ export interface RunnerSurroundings {
     readonly reason: string;
     readonly hint?: string;
   }) => void;
+  readonly records: Records;
+  readonly signer: Signer;
+  readonly telemetry: Telemetry;
 }
 
 /** A runner, and how to let go of what it holds, such as connections. Running jobs go on. */
 export interface OpenRunner {
   readonly runner: JobRunner;
+  readonly nodeProbe?: NodeProbe;
   readonly close?: () => Promise<void>;
 }
 
 type Opener = (config: Config, surroundings: RunnerSurroundings) => Promise<OpenRunner>;
 
 /** Each loads what it needs only when it is called. */
-const OPENERS: Readonly<Record<RunnerKind, Opener>> = { local: openLocal, kubernetes: openKubernetes };
+const OPENERS: Readonly<Record<RunnerKind, Opener>> = {
+  local: openLocal,
+  ssh: openSsh,
+  kubernetes: openKubernetes,
+};
 
 /** The runners that the configuration names, in its order of preference. */
 export async function openRunners(
   config: Config,
   surroundings: RunnerSurroundings,
-): Promise<{ readonly runners: readonly JobRunner[]; readonly close: () => Promise<void> }> {
+): Promise<{
+  readonly runners: readonly JobRunner[];
+  readonly nodeProbe: NodeProbe | undefined;
+  readonly close: () => Promise<void>;
+}> {
   const open = await Promise.all(config.jobs.map((kind) => OPENERS[kind](config, surroundings)));
   return {
     runners: open.map(({ runner }) => runner),
+    nodeProbe: open.map(({ nodeProbe }) => nodeProbe).find((probe) => probe !== undefined),
     async close() {
       for (const { close } of open) await close?.();
     },
@@ -70,6 +88,14 @@ async function openKubernetes(
     onLack: ({ what, hint }) => onTrouble({ runner: "kubernetes", reason: what, hint }),
   });
   return { runner, close: async () => runner.close() };
+}
+
+/** Jobs as containers on remote build nodes. */
+async function openSsh(config: Config, surroundings: RunnerSurroundings): Promise<OpenRunner> {
+  if (config.ssh === undefined) throw new Error("There is no key for remote build nodes.");
+  const { createSshRunner } = await import("../../adapters/job-runner/ssh/runner.ts");
+  const runner = createSshRunner(sshRunnerConfig(config, config.ssh, surroundings));
+  return { runner, nodeProbe: runner, close: async () => runner.close() };
 }
 
 /** Agents fetch from S3 by signed URLs, and must trust whom the service trusts. */

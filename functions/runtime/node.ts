@@ -14,6 +14,8 @@ import { VERSION } from "./version.ts";
 
 const RECONCILE_MS = 2000;
 const SETTLE_MS = 2000;
+/** A node that is registered or comes back is there for jobs so soon. */
+const NODES_MS = 5000;
 const HOUSEKEEPING_MS = 60_000;
 /** Signals within this time are one. */
 const SAME_SIGNAL_MS = 2000;
@@ -66,6 +68,7 @@ async function run(config: Config): Promise<void> {
     throw error;
   }
   loops.push(startLoop(() => composition.ims.reconciler.tick(), RECONCILE_MS));
+  loops.push(startLoop(composition.watchingNodes, NODES_MS));
   loops.push(startLoop(composition.settling, SETTLE_MS));
   loops.push(startLoop(composition.housekeeping, HOUSEKEEPING_MS));
   stopOnSignals(stop);

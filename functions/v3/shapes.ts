@@ -4,7 +4,7 @@ import { Image, OriginalImage } from "../../core/images/image.ts";
 import { Job } from "../../core/jobs/job.ts";
 import { type JobInQueue, QueuePlace } from "../../core/jobs/queue.ts";
 import { JOB_STATUSES, JOB_TYPES } from "../../core/jobs/status.ts";
-import { RemoteBuildNode } from "../../core/nodes/node.ts";
+import { NodeAddress, RemoteBuildNode } from "../../core/nodes/node.ts";
 import { PublicKey } from "../../core/public-keys/public-key.ts";
 import { LINUX_DISTRIBUTIONS, Recipe, RECIPE_TYPES } from "../../core/recipes/recipe.ts";
 import { LEAST_PART_BYTES, MOST_PART_BYTES, MOST_PARTS } from "../../core/uploads/parts.ts";
@@ -199,7 +199,7 @@ export const JobQueryV3 = v.object({
 });
 
 /** The original's message names another field (behaviour 188). */
-export const NewRemoteBuildNodeV3 = members({ xname: notBlank("name") });
+export const NewRemoteBuildNodeV3 = members({ xname: notBlank("name"), ...NodeAddress.entries });
 export const RemoteBuildNodeV3 = RemoteBuildNode;
 
 export const NodeStatusV3 = v.object({
@@ -209,6 +209,10 @@ export const NodeStatusV3 = v.object({
   nodeArch: v.string(),
   numCurrentJobs: v.number(),
   ableToRunJobs: v.boolean(),
+  lastSeen: v.optional(v.string()),
+  trouble: v.optional(v.string()),
+  freeBytes: v.optional(v.number()),
+  freeMemoryBytes: v.optional(v.number()),
 });
 
 const artifactMembers = {

@@ -1,4 +1,4 @@
-/** What a machine needs for a purpose: building images of kiwi-ng recipes or of packer ones, customizing, booting, testing them, making and running container images, fuzzing the API, or LocalStack without Docker. */
+/** What a machine needs for a purpose: building images of kiwi-ng recipes or of packer ones, customizing, booting, testing them, making and running container images, fuzzing the API, LocalStack without Docker, or stand-ins for remote build nodes. */
 export const PURPOSES = [
   "build",
   "packer",
@@ -8,6 +8,7 @@ export const PURPOSES = [
   "containers",
   "fuzz",
   "localstack",
+  "nodes",
 ] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
@@ -91,6 +92,15 @@ const LOCALSTACK: readonly Tool[] = [
   program("mvn", "maven", "maven", "maven"),
 ];
 
+/** What `infra/build-node` makes nodes of. */
+const NODES: readonly Tool[] = [
+  program("podman", "podman", "podman", "podman"),
+  program("runc", "runc", "runc", "runc"),
+  program("ip", "iproute2", "iproute", "iproute2"),
+  program("busybox", "busybox-static", "busybox", "busybox-static"),
+  program("pkill", "procps", "procps-ng", "procps"),
+];
+
 /** Every tool for these purposes on a machine of this kind (as `process.arch` has it). */
 export function toolsFor(purposes: readonly Purpose[], arch: string): readonly Tool[] {
   const boot = BOOT[arch];
@@ -103,6 +113,7 @@ export function toolsFor(purposes: readonly Purpose[], arch: string): readonly T
     containers: CONTAINERS,
     fuzz: [PYTHON_ENVIRONMENTS],
     localstack: LOCALSTACK,
+    nodes: NODES,
   };
   return purposes.flatMap((purpose) => byPurpose[purpose]);
 }

@@ -24,6 +24,7 @@ const SHARDS: Readonly<Record<RecordKind, number>> = {
   "deleted-recipe": 4,
   "deleted-public-key": 4,
   "remote-build-node": 1,
+  "node-state": 1,
   token: 1,
   "link-claim": 16,
   "object-journal": 1,

@@ -128,6 +128,26 @@ describe("a runner that fails to answer", () => {
     expect(await current(id)).toMatchObject({ status: "error", error: { code: "agent_lost" } });
   });
 
+  it("ends a job on a node that is out of reach for too long, saying that it was the node", async () => {
+    const { id, say } = await launched();
+    Object.assign(service.runner, { name: "ssh" });
+    const { records } = service.ports;
+    const [stored] = (await records.list("job-activity")).records;
+    if (stored === undefined) throw new Error("There is no activity.");
+    const value = { ...stored.value, node: "x1", runner: "ssh" as const };
+    await records.commit([{ op: "replace", kind: "job-activity", id, version: stored.version, value }]);
+    await say("report", { status: "building_image" });
+    service.runner.presence.set(id, { state: "unknown", reason: "Node x1 cannot be reached." });
+    service.time.now += 160_000;
+    await tick();
+    expect(await current(id)).toMatchObject({ status: "building_image" });
+    service.time.now += 20_000;
+    await tick();
+    const { error } = await current(id);
+    expect(error).toMatchObject({ code: "node_unreachable", phase: "building_image" });
+    expect(error.message).toContain("Node x1 cannot be reached.");
+  });
+
   it("does not keep other jobs from being looked at", async () => {
     const [stuck, dead] = [await launched(), await launched()];
     await dead.say("report", { status: "building_image" });
@@ -144,6 +164,7 @@ describe("what the runner knows of the end of an agent", () => {
     ["machine-restarted", "agent_lost", "restarted"],
     ["oom-killed", "oom_killed", "out of memory"],
     ["work-folder-gone", "work_folder_lost", "work folder was removed"],
+    ["node-lost", "node_lost", "node that the job ran on is gone"],
   ] as const)("becomes the job's reason: %s", async (cause, code, words) => {
     const { id, say } = await launched();
     await say("report", { status: "building_image" });
