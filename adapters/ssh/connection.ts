@@ -61,6 +61,8 @@ const MOST_SESSIONS = 8;
 /** Silence on the line of four times `keepaliveMs`, about 20 s, ends the connection. */
 const TIMING: SshTiming = { handshakeMs: 10_000, keepaliveMs: 5000 };
 const KEEPALIVES_MISSED = 3;
+/** As a shell says it of a program that a signal ended. */
+const KILLED = 255;
 const LONGEST_OUTPUT = 8 * 1024 * 1024;
 /** Those that Node's OpenSSL does fast, first. */
 const CIPHERS: CipherAlgorithm[] = [
@@ -243,12 +245,12 @@ async function rejectedBy(signal: AbortSignal): Promise<never> {
 
 async function resultOf(channel: ClientChannel): Promise<RemoteResult> {
   const [out, err] = [collect(channel), collect(channel.stderr)];
-  const { promise: ended, resolve } = Promise.withResolvers<number>();
-  channel.on("exit", (code: number | null) => resolve(code ?? 255));
-  channel.on("close", () => resolve(255));
-  channel.on("error", () => resolve(255));
+  let exitCode: number | undefined;
+  channel.on("exit", (code: number | null) => (exitCode = code ?? KILLED));
+  channel.on("error", () => undefined);
   await once(channel, "close");
-  return { exitCode: await ended, stdout: out(), stderr: err() };
+  if (exitCode === undefined) throw new Error("the session ended without a word");
+  return { exitCode, stdout: out(), stderr: err() };
 }
 
 function collect(stream: Readable): () => string {

@@ -133,7 +133,7 @@ describe("a job on a remote build node", () => {
 });
 
 describe("a shell on a remote build node", () => {
-  it("is reached through the service, and makes a changed image", async () => {
+  it("is reached through the service, also after its restart, and makes a changed image", async () => {
     const node = await buildNode();
     const service = await serviceOn([node], agent.env("real tools"));
     const image = await tinyImage(service);
@@ -145,9 +145,17 @@ describe("a shell on a remote build node", () => {
     expect((await first.sh("cat /mnt/image/image-root/etc/resolv.conf; hostname")).out).toContain(
       `ims-node-${node.number}`,
     );
-    expect((await first.sh("echo changed >/mnt/image/image-root/etc/changed && echo done")).out).toBe(
-      "done\n",
+    await service.end("SIGKILL");
+    await service.start();
+    const again = await until(
+      "the shell answers again",
+      async () => {
+        const answer = await first.sh("echo changed >/mnt/image/image-root/etc/changed && echo done");
+        return answer.code === 0 ? answer : undefined;
+      },
+      60,
     );
+    expect(again.out).toBe("done\n");
     await first.sh("touch /mnt/image/complete");
     const job = await over(service, id);
     expect([job.status, job.error]).toEqual(["success", undefined]);

@@ -105,7 +105,7 @@ export async function sshBench(
       patienceMs: 2000,
       imageDays: 14,
       podmanOptions: ["--volume", `${LEDGER}:/ledger`],
-      timing: { handshakeMs: 3000, keepaliveMs: 400 },
+      timing: { handshakeMs: 5000, keepaliveMs: 1500 },
       onTrouble: (node, what) => void troubles.push(`${node}: ${what}`),
       ...changes,
       ...own,

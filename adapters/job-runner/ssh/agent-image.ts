@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -96,13 +96,11 @@ async function exists(file: string): Promise<boolean> {
   );
 }
 
-/** What other versions left in the cache goes. */
+/** What other versions left in the cache goes; others may be packing the same at this moment. */
 async function pack(file: string, packed: string, cache: string): Promise<void> {
-  for (const name of await readdir(cache)) await rm(join(cache, name), { force: true });
-  await pipeline(
-    createReadStream(file),
-    createGzip({ level: 4 }),
-    createWriteStream(`${packed}.new`, { mode: 0o600 }),
-  );
-  await rename(`${packed}.new`, packed);
+  const own = `${packed}.${randomUUID()}`;
+  await pipeline(createReadStream(file), createGzip({ level: 4 }), createWriteStream(own, { mode: 0o600 }));
+  await rename(own, packed);
+  for (const name of await readdir(cache))
+    if (name.endsWith(".gz") && join(cache, name) !== packed) await rm(join(cache, name), { force: true });
 }
