@@ -20,6 +20,7 @@ import { createMounter, type Mounter } from "./mounter.ts";
 import { lendResolvConf } from "./resolv-conf.ts";
 import { prepareRoot, type ReadyRoot } from "./root-mounts.ts";
 import { findSshd, type Sshd, startSshd } from "./sshd.ts";
+import { isOccupied } from "./occupied.ts";
 import { createUseMeter } from "./use.ts";
 
 /** Where users find the image, as in the original. Only in the mount namespace of this agent. */
@@ -212,6 +213,7 @@ export function createShell(run: RunCommand, config: ShellConfig = {}): ShellToo
         ended: sshd.ended,
         said: () => findMarker(order),
         used,
+        occupied: isOccupied,
         warn: async (text) => {
           await warn(text);
           // what was shown just now is no use

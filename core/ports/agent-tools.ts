@@ -331,6 +331,8 @@ export interface OpenShell {
   said(): Promise<ShellMarker | undefined>;
   /** Whether somebody has used it since it was asked last; asked every second or so. */
   used(): Promise<boolean>;
+  /** Whether anybody is logged in, or anything runs in it that a login left behind. */
+  occupied(): Promise<boolean>;
   /** Shows a line on every terminal that is logged in. */
   warn(text: string): Promise<void>;
   /** Resolves when sshd has ended without being told to, with how. */

@@ -4,6 +4,7 @@ import path from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as v from "valibot";
+import { bundle } from "../bundle/bundle.ts";
 import { onFreshDisk } from "./fresh-disk.ts";
 import { keepingFreedMemory } from "./fresh-memory.ts";
 import { stepSeconds } from "./job.ts";
@@ -34,21 +35,23 @@ const Job = v.object({
 /**
  * A customize job in which nobody changes anything, from its POST to its success, against the same tools by hand:
  * copying the image to and from the store, unsquashfs, mksquashfs. Both in turn, on the same image, each on a disk that
- * was made for it. Needs root, squashfs-tools and OpenSSH.
+ * was made for it. The job is the bundled service's: that is what ships. Needs root, squashfs-tools and OpenSSH.
  */
-export async function benchCustomize(root: string, scratch: string) {
-  return await keepingFreedMemory(() => measure(root, scratch));
+export async function benchCustomize(_root: string, scratch: string) {
+  return await keepingFreedMemory(() => measure(scratch));
 }
 
-async function measure(root: string, scratch: string) {
+async function measure(scratch: string) {
   const folder = mkdtempSync(path.join(scratch, "ims-bench-customize-"));
   const image = path.join(folder, "rootfs.squashfs");
   try {
+    const dist = path.join(folder, "dist");
+    await bundle(dist);
     await makeImage(folder, image);
     const rounds = [];
     for (let round = 0; round < ROUNDS; round += 1) {
       const byHand = await onFreshDisk(folder, DISK_GIB, (disk) => timedByHand(disk, image));
-      const job = await onFreshDisk(folder, DISK_GIB, (disk) => timedJob({ root, folder, image, disk }));
+      const job = await onFreshDisk(folder, DISK_GIB, (disk) => timedJob({ dist, folder, image, disk }));
       rounds.push({ ...byHand, ...job });
     }
     return summary(rounds, statSync(image).size);
@@ -109,19 +112,19 @@ async function store(from: string, to: string): Promise<void> {
 }
 
 interface Bench {
-  readonly root: string;
+  readonly dist: string;
   readonly folder: string;
   readonly image: string;
   readonly disk: string;
 }
 
 /** By a service of its own, which has the image already. */
-async function timedJob({ root, folder, image, disk }: Bench) {
+async function timedJob({ dist, folder, image, disk }: Bench) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const data = path.join(disk, "data");
   const env = { PATH: process.env["PATH"], IMS_PORT: String(port), IMS_DATA: data };
-  const server = spawn(process.execPath, [path.join(root, "functions/runtime/node.ts")], {
+  const server = spawn(process.execPath, [path.join(dist, "server.mjs")], {
     env,
     stdio: ["ignore", "ignore", "inherit"],
   });

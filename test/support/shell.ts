@@ -38,6 +38,7 @@ export function standInShell(broken: Partial<ShellTool> = {}, everywhere = false
       used = false;
       return was;
     },
+    occupied: async () => false,
     warn: async (text) => void warnings.push(text),
     close: async () => void (closed += 1),
   };

@@ -6,8 +6,9 @@ import { failWith, left, orFail } from "./failing.ts";
 
 /** Programs in the shell wait for what comes after their word. */
 const LISTEN_MS = 100;
-/** The command that left the word is over and its session told so before sshd ends: to its user it would have failed. */
+/** A user who stays logged in, or left something running, is waited for no longer than that. */
 const FAREWELL_MS = 1000;
+const LEAVING_MS = 20;
 /** Whether the shell is used takes more to tell. */
 const WATCH_MS = 1000;
 const REPORT_SECONDS = 5;
@@ -54,6 +55,13 @@ function createIdleWatch(context: StepContext, shell: OpenShell, order: ShellOrd
   };
 }
 
+/** The command that left the word is over and its session told so before sshd ends: to its user it would have failed. */
+async function farewell(shell: OpenShell, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + FAREWELL_MS;
+  while (performance.now() < deadline && (await orFail(shell.occupied(), trouble)))
+    await delay(LEAVING_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+}
+
 /** Until the user says how to go on, nobody has used the shell for too long, or it has ended. */
 export async function waitForWord(context: StepContext): Promise<"complete" | "failed"> {
   const { plan, signal, state } = context;
@@ -65,7 +73,7 @@ export async function waitForWord(context: StepContext): Promise<"complete" | "f
   for (;;) {
     const word = await orFail(shell.said(), trouble);
     if (word !== undefined) {
-      await delay(FAREWELL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+      await farewell(shell, signal);
       return word;
     }
     if (end !== undefined)
