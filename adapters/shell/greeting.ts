@@ -1,7 +1,8 @@
 import { once } from "node:events";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { DomainError } from "../../core/errors.ts";
 import { codeOf } from "../process/errors.ts";
+import { freePort } from "../process/free-port.ts";
 
 const GREETING_MS = 5000;
 
@@ -20,21 +21,12 @@ export async function greets(host: string, port: number): Promise<boolean> {
   }
 }
 
-/** A port that is free right now; another program may be faster. @throws `unavailable` when the host is not this machine's. */
-export async function freePort(host: string): Promise<number> {
-  const server = createServer();
-  try {
-    server.listen(0, host);
-    await once(server, "listening");
-    const address = server.address();
-    if (address !== null && typeof address === "object") return address.port;
-    throw new DomainError("unavailable", `There is no free port on ${host}.`);
-  } catch (error) {
+/** A port that sshd could take. @throws `unavailable` when the host is not this machine's */
+export async function freeShellPort(host: string): Promise<number> {
+  return await freePort(host).catch((error: unknown) => {
     if (codeOf(error) === undefined) throw error;
     throw new DomainError("unavailable", `sshd cannot listen on ${host} (${codeOf(error)}).`, {
       cause: error,
     });
-  } finally {
-    server.close();
-  }
+  });
 }

@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { DomainError } from "../../core/errors.ts";
 import type { RunCommand } from "../../core/ports/commands.ts";
 import { SYSTEM_PATH } from "../process/environment.ts";
-import { freePort, greets } from "./greeting.ts";
+import { freeShellPort, greets } from "./greeting.ts";
 import { sshdConfig, type SshdConfig } from "./sshd-config.ts";
 
 /** Folder that sshd goes into before anybody is known; its service file makes it, which is not in use here. */
@@ -119,7 +119,7 @@ async function attempt(run: RunCommand, order: SshdOrder, program: string, port:
 /** Ports to try: some free ones, or those of the range, from any of them on. */
 async function* candidates({ config, ports }: SshdOrder): AsyncGenerator<number> {
   if (ports === undefined) {
-    for (let tries = 0; tries < MOST_TRIES; tries += 1) yield await freePort(config.host ?? EVERYWHERE);
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) yield await freeShellPort(config.host ?? EVERYWHERE);
     return;
   }
   const count = ports.last - ports.first + 1;

@@ -8,7 +8,8 @@ import { bundle } from "../bundle/bundle.ts";
 import { onFreshDisk } from "./fresh-disk.ts";
 import { keepingFreedMemory } from "./fresh-memory.ts";
 import { stepSeconds } from "./job.ts";
-import { answered, end, freePort, median, processorSeconds, run, seconds } from "./measure.ts";
+import { freePort } from "../../adapters/process/free-port.ts";
+import { answered, end, median, processorSeconds, run, seconds } from "./measure.ts";
 
 const ROUNDS = 3;
 const DISK_GIB = 16;

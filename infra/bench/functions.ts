@@ -12,7 +12,8 @@ import { functionTargets, workerTarget } from "../bundle/functions.ts";
 import { TARGETS } from "../bundle/targets.ts";
 import { startLocalstack } from "../localstack/start.ts";
 import { startWorkerd } from "../worker/workerd.ts";
-import { end, freePort, median } from "./measure.ts";
+import { freePort } from "../../adapters/process/free-port.ts";
+import { end, median } from "./measure.ts";
 
 const COLD_ROUNDS = 9;
 const WARM_ROUNDS = 600;

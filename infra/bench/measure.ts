@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export function median(values: readonly number[]): number {
@@ -63,17 +62,4 @@ export function processorSeconds(pid: number | undefined) {
   const [user = 0, system = 0, childrensUser = 0, childrensSystem = 0] = fields.slice(11, 15).map(Number);
   const children = (childrensUser + childrensSystem) / TICKS_PER_SECOND;
   return { children, all: children + (user + system) / TICKS_PER_SECOND };
-}
-
-/** A port of the loopback address that nobody has. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => {
-    server.once("listening", resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return typeof address === "object" && address !== null ? address.port : 0;
 }

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { bundle } from "../bundle/bundle.ts";
-import { answered, end, freePort, median } from "./measure.ts";
+import { freePort } from "../../adapters/process/free-port.ts";
+import { answered, end, median } from "./measure.ts";
 
 const ROUNDS = 11;
 

@@ -8,7 +8,7 @@ import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
 import { type AwsConfig, awsClientOptions } from "../../adapters/aws/options.ts";
 import { listProcesses } from "../../adapters/process/process-table.ts";
 import { createRunCommand } from "../../adapters/process/spawn.ts";
-import { freePort } from "../bench/measure.ts";
+import { freePort } from "../../adapters/process/free-port.ts";
 import { wholeEnvironment } from "./environment.ts";
 
 const HERE = import.meta.dirname;

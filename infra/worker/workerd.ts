@@ -1,12 +1,12 @@
 // A Worker in workerd itself, the program that Cloudflare runs: for trying it, and for tests.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readWranglerConfig } from "./wrangler-config.ts";
+import { freePort } from "../../adapters/process/free-port.ts";
 
 export interface WorkerdOptions {
   /** The Worker's bundle, as text. */
@@ -121,16 +121,4 @@ async function end(child: ChildProcess): Promise<void> {
   const ended = new Promise((resolve) => void child.once("exit", resolve));
   child.kill("SIGTERM");
   await ended;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", () => resolve());
-  });
-  const address = server.address();
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return typeof address === "object" && address !== null ? address.port : 0;
 }

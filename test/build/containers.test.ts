@@ -1,7 +1,5 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { once } from "node:events";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { plainEnvironment } from "../../adapters/process/environment.ts";
@@ -16,6 +14,7 @@ import { archiveBytes, get, inStatusWithin, nothingLeft, post, postJob } from ".
 import { type ServiceProcess, startService, until } from "../support/service-process.ts";
 import { loggedIn, logOf, over, shellJob } from "../support/shell-jobs.ts";
 import { sshClient } from "../support/ssh.ts";
+import { freePort } from "../../adapters/process/free-port.ts";
 
 const MIB = 1024 ** 2;
 /** What builds do that needs more than a container has by itself: mounts, chroot and namespaces, and device files. */
@@ -46,15 +45,6 @@ const tinyRecipe = (mirror: string) => [
   },
 ];
 
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? String(address.port) : "";
-}
-
 /**
  * The bundled service, whose local runner starts a stand-in for the agent: it hands over what an agent is told, as other
  * runners do for a container, and stays until it is ended.
@@ -71,7 +61,7 @@ renameSync(file + ".new", file);
 setInterval(() => undefined, 60_000);
 `;
   writeFileSync(join(programs, "agent.mjs"), standIn);
-  const port = await freePort();
+  const port = String(await freePort());
   const env = {
     IMS_AGENT_HOST: "0.0.0.0",
     IMS_AGENT_PORT: port,
@@ -90,7 +80,7 @@ async function runAgent({ handover, agentUrl }: ForContainers, id: string) {
   const token = join(handover, id);
   await until("the job is launched", async () => (existsSync(token) ? true : undefined));
   const { reference, digest } = await containerImage("agent");
-  const shellPort = await freePort();
+  const shellPort = String(await freePort());
   const env = {
     IMS_JOB_ID: id,
     IMS_SERVICE_URL: agentUrl,
@@ -195,7 +185,7 @@ describe("the service's container image", () => {
     const data = join(await scratchFolder(), "data");
     mkdirSync(data);
     chownSync(data, 65_532, 65_532);
-    const port = await freePort();
+    const port = String(await freePort());
     const { exec, image, inspect, logs } = await container("service", {
       volumes: [`${data}:/data`],
       ports: [`127.0.0.1:${port}:9100`],

@@ -1,6 +1,5 @@
 import { execFile, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
@@ -10,6 +9,7 @@ import { startWorkerd } from "../../infra/worker/workerd.ts";
 import type { Deployment } from "../e2e/roads.suite.ts";
 import { freshStorage, type FreshStorage, localstackEnv } from "./localstack.ts";
 import { until } from "./service-process.ts";
+import { freePort } from "../../adapters/process/free-port.ts";
 
 const root = path.join(import.meta.dirname, "../..");
 const standIns = path.join(root, "test/fixtures/stand-ins");
@@ -22,18 +22,6 @@ type Env = Readonly<Record<string, string>>;
 
 export async function tempFolder(): Promise<string> {
   return await mkdtemp(path.join(tmpdir(), "ims-deployment-"));
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", () => resolve());
-  });
-  const address = server.address();
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 /** Makes the storage of the service that the environment describes, and a token of each role. */

@@ -19,20 +19,12 @@ import { scratchFolder } from "./archives.ts";
 import type { Json } from "./json.ts";
 import { agentImage, ask, hostForPods, kubeconfig, testNamespace, type TestNamespace } from "./kubernetes.ts";
 import { startService, until } from "./service-process.ts";
+import { freePort } from "../../adapters/process/free-port.ts";
 
 const portOf = (server: Server): number => {
   const address: AddressInfo | string | null = server.address();
   return typeof address === "object" && address !== null ? address.port : 0;
 };
-
-async function freePort(host: string): Promise<number> {
-  const server = createTcpServer().listen(0, host);
-  await once(server, "listening");
-  const port = portOf(server);
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 const STAND_INS = ["kiwi-ng", "mksquashfs"] as const;
 

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,22 +8,10 @@ import { onTestFinished } from "vitest";
 import { killGroups, removeGroups } from "../../adapters/cgroups/groups.ts";
 import { findJobGroups } from "../../adapters/cgroups/job-groups.ts";
 import { documented } from "./api-contract.ts";
+import { freePort } from "../../adapters/process/free-port.ts";
 
 const root = path.join(import.meta.dirname, "../..");
 const standIns = path.join(root, "test/fixtures/stand-ins");
-
-/** A port that nothing listens on, for a service that is to come back under the same address. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", () => resolve());
-  });
-  const address = server.address();
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
 
 /** Asks again until `probe` answers something; the error after the limit says what was asked for last. */
 export async function until<T>(what: string, probe: () => Promise<T | undefined>, seconds = 30): Promise<T> {

@@ -4,7 +4,8 @@ import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import * as v from "valibot";
-import { answered, end, freePort } from "../measure.ts";
+import { freePort } from "../../../adapters/process/free-port.ts";
+import { answered, end } from "../measure.ts";
 import { type LoadPlan, LoadReport } from "./load.ts";
 
 const LOAD = fileURLToPath(new URL("./load.ts", import.meta.url));

@@ -9,7 +9,8 @@ import { parse } from "yaml";
 import { createApiClient } from "../../../adapters/api/client.ts";
 import { packRecipe } from "../../../functions/cli/demo/recipe-archive.ts";
 import { followed, percentile } from "../logs.ts";
-import { answered, end, freePort, median, processorSeconds } from "../measure.ts";
+import { freePort } from "../../../adapters/process/free-port.ts";
+import { answered, end, median, processorSeconds } from "../measure.ts";
 import { type BenchCluster, barePodMs, listsOf, openBenchCluster } from "./cluster.ts";
 
 const ROUNDS = 9;
