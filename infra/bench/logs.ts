@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createApiClient } from "../../adapters/api/client.ts";
-import { packRecipe } from "../../functions/cli/demo/recipe-archive.ts";
+import { jobPoster } from "./job-poster.ts";
 import { answered, end } from "./measure.ts";
 
 const PORT = 19_433;
@@ -27,8 +27,6 @@ setInterval(() => {
     process.stdout.write("t=" + Date.now() + "." + rest + "\\n");
 }, 7);
 `;
-const RECIPE =
-  '<image schemaversion="7.4" name="bench"><preferences><packagemanager>apt</packagemanager><type image="tbz"/></preferences></image>';
 
 /**
  * A line's way from the build that prints it to those who follow the job, through agent and service; and what the
@@ -77,25 +75,7 @@ export async function benchLogs(root: string, scratch: string) {
 }
 
 async function startJob(api: ReturnType<typeof createApiClient>, folder: string): Promise<string> {
-  const source = path.join(folder, "recipe");
-  mkdirSync(source);
-  writeFileSync(path.join(source, "config.xml"), RECIPE);
-  const key = await api.createPublicKey({ name: "bench", public_key: "ssh-ed25519 A" });
-  const recipe = await api.createRecipe({
-    name: "bench",
-    recipe_type: "kiwi-ng",
-    linux_distribution: "sles15",
-    template_dictionary: [],
-    require_dkms: false,
-    arch: process.arch === "arm64" ? "aarch64" : "x86_64",
-  });
-  await api.putRecipeArchive(recipe.id, await packRecipe(source));
-  const { id } = await api.createJob({
-    job_type: "create",
-    artifact_id: recipe.id,
-    public_key_id: key.id,
-    image_root_archive_name: "bench",
-  });
+  const id = await (await jobPoster(api, folder))();
   while ((await api.getJob(id)).status !== "building_image") await sleep(100);
   return id;
 }

@@ -1,13 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createSocket } from "node:dgram";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "yaml";
 import { createApiClient } from "../../../adapters/api/client.ts";
-import { packRecipe } from "../../../functions/cli/demo/recipe-archive.ts";
+import { jobPoster } from "../job-poster.ts";
 import { followed, percentile } from "../logs.ts";
 import { freePort } from "../../../adapters/process/free-port.ts";
 import { answered, end, median, processorSeconds } from "../measure.ts";
@@ -18,8 +18,6 @@ const LOG_SECONDS = 30;
 const MANY = 1000;
 const IDLE_SECONDS = 60;
 
-const RECIPE =
-  '<image schemaversion="7.4" name="bench"><preferences><packagemanager>apt</packagemanager><type image="tbz"/></preferences></image>';
 /** Stands in for kiwi in the pods: a line with its time every 20 ms. */
 const BUILD = `#!/usr/local/bin/node
 if (process.argv.includes("--version")) { console.log("KIWI (next generation) version 11.0.0"); process.exit(); }
@@ -47,7 +45,7 @@ async function benchLaunch(cluster: BenchCluster, root: string, folder: string) 
     IMS_KUBERNETES_PATCHES: await standIn(cluster, folder),
   });
   try {
-    const post = await poster(service.api, folder);
+    const post = await jobPoster(service.api, folder);
     const bare: number[] = [];
     const jobs: number[] = [];
     for (let round = 0; round <= ROUNDS; round += 1) {
@@ -84,7 +82,7 @@ async function benchMany(cluster: BenchCluster, root: string, folder: string) {
     IMS_KUBERNETES_START_SECONDS: "86400",
   });
   try {
-    const post = await poster(service.api, folder);
+    const post = await jobPoster(service.api, folder);
     for (let posted = 0; posted < MANY; posted += 20) await Promise.all(Array.from({ length: 20 }, post));
     while ((await countOf(cluster, "pods")) < MANY) await sleep(1000);
     await sleep(10_000);
@@ -141,31 +139,6 @@ async function jobMs(api: Api, post: () => Promise<string>): Promise<number> {
   const took = performance.now() - began;
   await api.cancelJob(id);
   return took;
-}
-
-async function poster(api: Api, folder: string): Promise<() => Promise<string>> {
-  const source = path.join(folder, "recipe");
-  mkdirSync(source, { recursive: true });
-  writeFileSync(path.join(source, "config.xml"), RECIPE);
-  const key = await api.createPublicKey({ name: "bench", public_key: "ssh-ed25519 A" });
-  const recipe = await api.createRecipe({
-    name: "bench",
-    recipe_type: "kiwi-ng",
-    linux_distribution: "sles15",
-    template_dictionary: [],
-    require_dkms: false,
-    arch: process.arch === "arm64" ? "aarch64" : "x86_64",
-  });
-  await api.putRecipeArchive(recipe.id, await packRecipe(source));
-  return async () => {
-    const { id } = await api.createJob({
-      job_type: "create",
-      artifact_id: recipe.id,
-      public_key_id: key.id,
-      image_root_archive_name: "bench",
-    });
-    return id;
-  };
 }
 
 async function startService(
