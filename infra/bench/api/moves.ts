@@ -11,6 +11,8 @@ const GIB = 1024 ** 3;
 const PARTS = { rootfs: 38 * GIB, kernel: GIB, initrd: GIB } as const;
 const ROUNDS = 3;
 const SECONDS = 3;
+/** More than can be moved in that time. */
+const IMAGES = 1000;
 /** Leaves both processors time for the moves: about 1,500 and 6,000 requests a second with 16 and 64 connections. */
 const REST_MS = 10;
 
@@ -32,9 +34,10 @@ export async function movesP99Ratio(server: Server, data: string, connections: n
   let lives = 0;
   await load(server, plan);
   for (let round = 0; round < ROUNDS; round += 1) {
+    const images = await makeImages(server, data);
     idle.push((await load(server, plan)).p99Ms);
     const ending = new AbortController();
-    const moves = liveAndDie(server, data, ending.signal);
+    const moves = liveAndDie(server, images, ending.signal);
     const measured = await load(server, plan).finally(() => ending.abort());
     moving.push(measured.p99Ms);
     lives += await moves;
@@ -43,19 +46,23 @@ export async function movesP99Ratio(server: Server, data: string, connections: n
   return { idleMs: median(idle), movingMs: median(moving), ratio: median(moving) / median(idle), lives };
 }
 
-/** Answers how many images have been through it all. */
-async function liveAndDie(server: Server, data: string, signal: AbortSignal): Promise<number> {
+/** Answers how many images have been through it all. @throws when there are too few for as long as it takes */
+async function liveAndDie(server: Server, ids: readonly string[], signal: AbortSignal): Promise<number> {
   const url = `http://127.0.0.1:${server.port}`;
-  let lives = 0;
-  while (!signal.aborted) {
-    const id = await makeImage(url, data);
+  for (const [lives, id] of ids.entries()) {
+    if (signal.aborted) return lives;
     await expect204(`${url}/v3/images/${id}`, "DELETE");
     await expect204(`${url}/v3/deleted/images/${id}`, "PATCH", { operation: "undelete" });
     await expect204(`${url}/v3/images/${id}`, "DELETE");
     await expect204(`${url}/v3/deleted/images/${id}`, "DELETE");
-    lives += 1;
   }
-  return lives;
+  throw new Error(`All ${ids.length} images were through it before the measurement's end.`);
+}
+
+async function makeImages(server: Server, data: string): Promise<string[]> {
+  const ids: string[] = [];
+  while (ids.length < IMAGES) ids.push(await makeImage(`http://127.0.0.1:${server.port}`, data));
+  return ids;
 }
 
 async function makeImage(url: string, data: string): Promise<string> {
