@@ -31,7 +31,8 @@ export interface Composition {
 export interface Surroundings {
   readonly telemetry: Telemetry;
   readonly version: string;
-  /** Where agents reach the service; asked only once it listens. */
+  /** Where users and where agents reach the service; asked only once it listens. */
+  readonly publicUrl: () => string;
   readonly serviceUrl: () => string;
   /** Called when a job may be due. */
   readonly wake: () => void;
@@ -41,13 +42,13 @@ export interface Surroundings {
 
 /** The single place where ports meet their adapters. @throws naming each table and bucket that is missing */
 export async function compose(config: Config, surroundings: Surroundings): Promise<Composition> {
-  const { telemetry, serviceUrl, agentEnv, version } = surroundings;
+  const { telemetry, publicUrl, serviceUrl, agentEnv, version } = surroundings;
   const clock = createSystemClock();
   const ids = createSystemIds();
   await prepareStorage(config);
   const signer = await openSigner(config);
   const records = await openRecords(config);
-  const store = await openArtifacts(config, { signer, publicUrl: serviceUrl, clock });
+  const store = await openArtifacts(config, { signer, publicUrl, agentUrl: serviceUrl, clock });
   const logs = await openJobLogs(config);
   const onLack = (lack: string) =>
     telemetry.emit({ event: "isolation-lacks", level: "warn", jobsRunWithout: lack });

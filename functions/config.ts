@@ -45,6 +45,8 @@ export interface Config extends StorageConfig {
   readonly kubernetes: KubernetesConfig;
   /** Remote build nodes; absent: none are used. */
   readonly ssh: SshConfig | undefined;
+  /** Where users find the service; absent: where it listens. */
+  readonly publicUrl: string | undefined;
   /** Where agents find the service; absent: where it listens. */
   readonly agentUrl: string | undefined;
   /** Where it listens for agents alone; absent: nowhere. */
@@ -102,6 +104,7 @@ const Environment = v.object({
   ...KUBERNETES_VARIABLES,
   ...SSH_VARIABLES,
   IMS_JOBS: v.optional(wordList(RUNNER_KINDS), "local"),
+  IMS_PUBLIC_URL: v.optional(url),
   IMS_AGENT_URL: v.optional(url),
   IMS_AGENT_HOST: v.optional(text),
   IMS_AGENT_PORT: v.optional(wholeNumber(0, 65_535)),
@@ -288,6 +291,7 @@ function toConfig(env: Environment, arch: string): Config {
     jobs: env.IMS_JOBS,
     kubernetes: readKubernetes(env, { namespace: env.DEFAULT_IMS_JOB_NAMESPACE, domain: domainOf(env) }),
     secretFile: env.IMS_SECRET_FILE ?? `${env.IMS_DATA}/secret`,
+    publicUrl: env.IMS_PUBLIC_URL,
     agentUrl: env.IMS_AGENT_URL,
     agentListener: agentListener(env),
     auth: authConfig(env),

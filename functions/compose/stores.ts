@@ -32,8 +32,10 @@ export interface ArtifactStore {
 export interface StoreOptions {
   readonly signer: Signer;
   readonly clock: Clock;
-  /** Where clients reach the service; asked when a URL is signed. */
+  /** Where users reach the service; asked when a URL is signed. */
   readonly publicUrl: () => string;
+  /** Where agents do, if that is elsewhere. */
+  readonly agentUrl?: () => string;
 }
 
 /**
@@ -101,8 +103,12 @@ async function s3Store(aws: AwsConfig, buckets: readonly string[], { clock }: St
   return openS3Store(aws, buckets, clock);
 }
 
-function fileStore(root: string, { signer, clock, publicUrl }: StoreOptions): ArtifactStore {
-  const artifacts = createFileArtifacts({ root, signer, publicUrl, clock });
+function fileStore(
+  root: string,
+  { signer, clock, publicUrl, agentUrl = publicUrl }: StoreOptions,
+): ArtifactStore {
+  // Users send parts by signed URLs and fetch from the service itself; agents do it the other way round.
+  const artifacts = createFileArtifacts({ root, signer, publicUrl: agentUrl, clock });
   const uploads = createFileUploads({ root, signer, publicUrl, clock });
   return {
     artifacts,

@@ -36,12 +36,13 @@ SIGTERM and SIGINT stop it cleanly; running jobs go on and are found again at th
 async function run(config: Config): Promise<void> {
   const telemetry = createLineTelemetry(config.logLevel);
   const loops: Loop[] = [];
-  let url = "";
+  let [url, forAgents] = ["", ""];
   const wake = () => loops[0]?.wake();
   const composition = await compose(config, {
     telemetry,
     version: VERSION,
-    serviceUrl: () => config.agentUrl ?? url,
+    publicUrl: () => config.publicUrl ?? url,
+    serviceUrl: () => config.agentUrl ?? forAgents,
     wake,
     agentEnv: { ...plainEnvironment(process.env), ...config.agentEnv },
   });
@@ -61,7 +62,8 @@ async function run(config: Config): Promise<void> {
   try {
     const agents = config.agentListener && (await listen(AGENT_ENDPOINTS, config.agentListener));
     const info = await listen(ENDPOINTS, config);
-    url = agentUrlOf(agents ?? info);
+    url = agentUrlOf(info);
+    forAgents = agents === undefined ? url : agentUrlOf(agents);
     announce(info, agents);
   } catch (error) {
     await stop();

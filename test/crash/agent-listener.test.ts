@@ -19,6 +19,27 @@ describe("a service that listens for agents elsewhere", () => {
     expect(await service.end("SIGTERM")).toBe(0);
   });
 
+  it("has users send parts of uploads to its own listener, or to where it is told that they find it", async () => {
+    const agents = { IMS_AGENT_HOST: "127.0.0.1", IMS_AGENT_PORT: "0" };
+    const partUrl = async (env: Record<string, string>) => {
+      const service = await startService({ ...agents, ...env });
+      const post = async (path: string, body: unknown) => {
+        const headers = { "content-type": "application/json" };
+        return await (
+          await service.fetch(path, { method: "POST", headers, body: JSON.stringify(body) })
+        ).json();
+      };
+      const target = { image: (await post("/v3/images", { name: "i" })).id, artifact: "rootfs" };
+      const { id } = await post("/v3/uploads", { target });
+      const [{ url }] = await post(`/v3/uploads/${id}/parts`, { part_numbers: [1] });
+      return { url, own: service.url };
+    };
+    const { url, own } = await partUrl({});
+    expect(url).toContain(`${own}/signed-parts/`);
+    const { url: told } = await partUrl({ IMS_PUBLIC_URL: "https://ims.example.com/apis/ims" });
+    expect(told).toContain("https://ims.example.com/apis/ims/signed-parts/");
+  });
+
   it("does not start when that address is taken, and says so", async () => {
     const other = createServer();
     other.listen(0, "127.0.0.1");

@@ -89,6 +89,12 @@ export async function fillStore(
     },
     {
       op: "insert",
+      kind: "node-state",
+      id: "x3000c0s1b0n0",
+      value: { id: "x3000c0s1b0n0", checked: created_at, unreachable: "no route" },
+    },
+    {
+      op: "insert",
       kind: "upload-session",
       id: "u1",
       value: {
