@@ -9,6 +9,8 @@ import type { Place } from "./placement.ts";
 export interface PlaceTaken {
   readonly place: Place;
   readonly slots: readonly string[];
+  /** Those of the place that it had before, to be given back in the same commit. */
+  readonly frees?: readonly string[];
 }
 
 /** With a place it is due at once, without it waits for one. */

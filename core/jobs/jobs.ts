@@ -2,7 +2,6 @@ import { getStored, listValues } from "../collection.ts";
 import { forEachRecord } from "../deleted/each-record.ts";
 import { DomainError, isDomainError } from "../errors.ts";
 import type { CorePorts } from "../core-ports.ts";
-import type { Change } from "../ports/records.ts";
 import type { Settings } from "../settings.ts";
 import { type PlaceTaken, queued } from "./activities.ts";
 import { jobFilter, type JobQuery } from "./filter.ts";
@@ -53,28 +52,33 @@ export function createJobs(ports: CorePorts, settings: Settings, wake: () => voi
     facts: Omit<JobFacts, "id" | "planned_image_id" | "now">,
   ): Promise<JobInQueue> {
     const own = { id: ids.uuid(), planned_image_id: ids.uuid(), now: clock.now() };
-    const job = newJob(request, { ...facts, ...own }, settings.jobs);
-    await enqueue(job);
-    return await withPlace(job);
+    return await withPlace(await enqueue(newJob(request, { ...facts, ...own }, settings.jobs)));
   }
 
   /** Nobody waits for a race about slots: who loses it waits for the next turn instead. */
-  async function enqueue(job: Job): Promise<void> {
+  async function enqueue(job: Job): Promise<Job> {
     const taken = await roomNow(ports, settings.jobs, { arch: job.arch, ...needsOf(job) });
-    await records.commit(insertion(job, taken)).catch(async (error: unknown) => {
+    const kept = await insert(job, taken).catch(async (error: unknown) => {
       if (taken === undefined || !isDomainError(error, "lost-race")) throw error;
-      await records.commit(insertion(job));
+      return await insert(job);
     });
     wake();
+    return kept;
   }
 
   const needsOf = (job: Job) => (settings.jobs.limited ? sizesOf(job) : undefined);
 
-  const insertion = (job: Job, taken?: PlaceTaken): Change[] => [
-    { op: "insert", kind: "job", id: job.id, value: placedAt(job, taken?.place) },
-    { op: "insert", kind: "job-activity", id: job.id, value: queued(job, taken, needsOf(job), clock.now()) },
-    ...takeSlots(job.id, taken?.slots ?? []),
-  ];
+  async function insert(job: Job, taken?: PlaceTaken): Promise<Job> {
+    const { id } = job;
+    const value = placedAt(job, taken?.place);
+    const activity = queued(job, taken, needsOf(job), clock.now());
+    await records.commit([
+      { op: "insert", kind: "job", id, value },
+      { op: "insert", kind: "job-activity", id, value: activity },
+      ...takeSlots(id, taken?.slots ?? []),
+    ]);
+    return value;
+  }
 
   const withPlace = async (job: Job): Promise<JobInQueue> =>
     (await withPlaces(ports, settings.jobs, [job]))[0] ?? job;

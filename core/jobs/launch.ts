@@ -11,10 +11,10 @@ import type { InFlight } from "./in-flight.ts";
 import type { Job } from "./job.ts";
 import { failJob } from "./job-endings.ts";
 import { unsupported } from "./make-plan.ts";
-import { type Due, offerOf, takeTurns } from "./queue.ts";
+import { type Due, offerOf, otherPlace, takeTurns } from "./queue.ts";
 import { sizesOf, workOf } from "./job-work.ts";
 import { placedAt, refOf, runnerOf } from "./runners.ts";
-import { takeSlots } from "./slots.ts";
+import { freeSlotChanges, takeSlots } from "./slots.ts";
 
 type Activity = Stored<"job-activity">;
 
@@ -23,6 +23,11 @@ export interface Launcher {
   launchDue(): Promise<readonly Promise<void>[]>;
   /** For a launch that left no agent: into the queue again, or the end of the job after too many. */
   relaunchOrFail(activity: Activity, reason: string | undefined): Promise<void>;
+  /**
+   * For a launch of which its node says nothing: into the queue again if another node is fit. `false`: none is. Should
+   * the agent be heard after all, it is of an earlier attempt by then, and ends.
+   */
+  relaunchElsewhere(activity: Activity): Promise<boolean>;
 }
 
 /** A runner that does not answer for longer has failed. */
@@ -61,6 +66,13 @@ export function createLauncher(ports: CorePorts, settings: Settings, inFlight: I
     });
   }
 
+  const mayRelaunch = ({ value }: Activity): boolean => value.attempt < settings.jobs.maxLaunches;
+
+  async function requeue({ id, version, value }: Activity): Promise<void> {
+    const queued = { ...value, state: "queued" as const, since: isoTime(clock.now()) };
+    await records.commit([{ op: "replace", kind: "job-activity", id, version, value: queued }]);
+  }
+
   return {
     async launchDue() {
       // Slots first: one that is freed in between is seen as held, never the other way round.
@@ -69,16 +81,18 @@ export function createLauncher(ports: CorePorts, settings: Settings, inFlight: I
       return turns.due.flatMap((due) => inFlight.begin(due.activity.id, () => guarded(due)) ?? []);
     },
     async relaunchOrFail(activity, reason) {
-      const { id, version } = activity;
-      if (activity.value.attempt < settings.jobs.maxLaunches) {
-        const value = { ...activity.value, state: "queued" as const, since: isoTime(clock.now()) };
-        return await records.commit([{ op: "replace", kind: "job-activity", id, version, value }]);
-      }
-      await failJob(ports, settings, id, {
+      if (mayRelaunch(activity)) return await requeue(activity);
+      await failJob(ports, settings, activity.id, {
         code: "launch_failed",
         message: `The job's agent did not start in ${activity.value.attempt} attempts.${reason === undefined ? "" : ` ${reason}`}`,
         hint: "The service's log says why each launch failed; mend that and start the job again (POST /v3/jobs/{id}/retry).",
       });
+    },
+    async relaunchElsewhere(activity) {
+      if (!mayRelaunch(activity)) return false;
+      if (otherPlace(activity.value, await offerOf(ports, settings.jobs)) === undefined) return false;
+      await requeue(activity);
+      return true;
     },
   };
 }
@@ -94,18 +108,19 @@ async function claim(
   job: Stored<"job">,
 ): Promise<JobActivity> {
   const { id, version } = activity;
+  const { slots = [], frees = [] } = taking ?? {};
   const value: JobActivity = {
     ...activity.value,
     ...taking?.place,
     state: "launching",
     attempt: activity.value.attempt + 1,
-    slots: [...(activity.value.slots ?? []), ...(taking?.slots ?? [])],
+    slots: [...(activity.value.slots ?? []).filter((slot) => !frees.includes(slot)), ...slots],
     since: isoTime(clock.now()),
   };
   const changes: Change[] = [{ op: "replace", kind: "job-activity", id, version, value }];
   const placed = placedAt(job.value, value);
   if (placed.remote_build_node !== job.value.remote_build_node)
     changes.push({ op: "replace", kind: "job", id, version: job.version, value: placed });
-  await records.commit([...changes, ...takeSlots(id, taking?.slots ?? [])]);
+  await records.commit([...changes, ...freeSlotChanges(frees), ...takeSlots(id, slots)]);
   return value;
 }

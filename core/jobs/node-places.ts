@@ -1,7 +1,7 @@
 import type { Arch } from "../arch.ts";
 import { listValues } from "../collection.ts";
 import type { CorePorts } from "../core-ports.ts";
-import type { NodeFacts, NodeState } from "../nodes/node.ts";
+import { believed, type NodeFacts, type NodeState } from "../nodes/node.ts";
 
 /** Older news of a node is none. */
 const FRESH_MS = 90_000;
@@ -14,15 +14,24 @@ export interface Need {
   readonly memoryBytes?: number | undefined;
 }
 
-/** The registered nodes, as they were seen last. Those of which nothing is known are not among them. */
-export async function nodesSeen({ records, runners }: CorePorts): Promise<readonly NodeState[]> {
+/** A registered node, and what was seen of it last. */
+export interface SeenNode {
+  readonly id: string;
+  readonly state?: NodeState | undefined;
+}
+
+/** The nodes that are registered now. */
+export async function nodesSeen({ records, runners }: CorePorts): Promise<readonly SeenNode[]> {
   if (!runners.some(({ name }) => name === "ssh")) return [];
-  return await listValues(records, "node-state");
+  const states = new Map((await listValues(records, "node-state")).map((state) => [state.id, state]));
+  const nodes = await listValues(records, "remote-build-node");
+  return nodes.map((node) => ({ id: node.xname, state: believed(node, states.get(node.xname)) }));
 }
 
 /** Why a node is not for a job; `undefined` when it is. */
-export function unfitness(node: NodeState, need: Need, now: number): string | undefined {
-  const { facts, checked, unreachable = "it is out of reach" } = node;
+export function unfitness({ state }: SeenNode, need: Need, now: number): string | undefined {
+  if (state === undefined) return "nobody has looked at it yet";
+  const { facts, checked, unreachable = "it is out of reach" } = state;
   if (facts === undefined) return unreachable.replace(/\.$/u, "");
   if (now - Date.parse(checked) > FRESH_MS) return "nobody has looked at it for long";
   if (facts.arch === undefined || (need.arch !== undefined && facts.arch !== need.arch))

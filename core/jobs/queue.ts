@@ -6,8 +6,9 @@ import type { Stored } from "../ports/records.ts";
 import type { Settings } from "../settings.ts";
 import type { Job } from "./job.ts";
 import type { PlaceTaken } from "./activities.ts";
+import type { JobActivity } from "./activity.ts";
 import { type Need, nodesSeen } from "./node-places.ts";
-import { choosePlace, type Offer } from "./placement.ts";
+import { chooseOtherNode, choosePlace, type Offer, type PlaceChoice } from "./placement.ts";
 import { runnerNames } from "./runners.ts";
 
 type Activity = Stored<"job-activity">;
@@ -21,8 +22,8 @@ export type JobInQueue = Job & { readonly queue?: QueuePlace };
 
 export interface Due {
   readonly activity: Activity;
-  /** What it has to take before it is launched; absent when it has its place already. */
-  readonly taking?: PlaceTaken;
+  /** What it has to take before it is launched; absent when it has its place already, and is to keep it. */
+  readonly taking?: PlaceTaken | undefined;
 }
 
 export interface Turns {
@@ -47,30 +48,45 @@ export async function offerOf(ports: CorePorts, settings: Settings["jobs"]): Pro
  * is left to whoever has that.
  */
 export function takeTurns(activities: readonly Activity[], offer: Offer): Turns {
-  const { runners } = offer;
   const taken = new Set(offer.held);
   const due: Due[] = [];
   const waiting = new Map<string, QueuePlace>();
   let shut: string | undefined;
   for (const activity of inOrder(activities)) {
-    const { arch, runner = runners[0], needs, slots: own = [] } = activity.value;
-    if (own.length > 0) {
-      if (runners.some((name) => name === runner)) due.push({ activity });
+    const turn = turnOf(activity, { ...offer, held: taken }, shut);
+    if (turn === undefined) continue;
+    if ("full" in turn) {
+      waiting.set(activity.id, { position: waiting.size + 1, reason: turn.full });
+      if (turn.everybody) shut = turn.full;
       continue;
     }
-    const choice =
-      shut === undefined
-        ? choosePlace({ arch, ...needs }, { ...offer, held: taken })
-        : { full: shut, everybody: true };
-    if ("full" in choice) {
-      waiting.set(activity.id, { position: waiting.size + 1, reason: choice.full });
-      if (choice.everybody) shut = choice.full;
-      continue;
-    }
-    for (const slot of choice.slots) taken.add(slot);
-    due.push({ activity, taking: choice });
+    for (const slot of turn.taking?.slots ?? []) taken.add(slot);
+    due.push(turn);
   }
   return { due, waiting };
+}
+
+/** `shut`: why nobody else can have a place. `undefined`: its turn is another process's to decide. */
+function turnOf(
+  activity: Activity,
+  offer: Offer,
+  shut: string | undefined,
+): Due | Extract<PlaceChoice, { full: string }> | undefined {
+  const { runners } = offer;
+  const { arch, runner = runners[0], needs, slots = [] } = activity.value;
+  if (slots.length > 0)
+    return runners.some((name) => name === runner)
+      ? { activity, taking: otherPlace(activity.value, offer) }
+      : undefined;
+  if (shut !== undefined) return { full: shut, everybody: true };
+  const choice = choosePlace({ arch, ...needs }, offer);
+  return "full" in choice ? choice : { activity, taking: choice };
+}
+
+/** Where a job that has its place may better go. */
+export function otherPlace(activity: JobActivity, offer: Offer): PlaceTaken | undefined {
+  const { arch, needs, node, attempt, slots = [] } = activity;
+  return chooseOtherNode({ arch, ...needs }, { node, attempt, slots }, offer);
 }
 
 function inOrder(activities: readonly Activity[]): Activity[] {

@@ -38,16 +38,24 @@ function capsOf({ arch, runner, node }: Placement, settings: Settings["jobs"]): 
     caps.push({ scope: `runner-${runner}`, max: onRunner, which: ` on the ${runner} runner` });
   const forArch = arch === undefined ? undefined : settings.maxByArch[arch];
   if (forArch !== undefined) caps.push({ scope: `arch-${arch}`, max: forArch, which: ` for ${arch}` });
-  if (node !== undefined)
-    caps.push({ scope: nodeScope(node), max: settings.maxByNode, which: ` on node ${node}` });
+  if (node !== undefined) caps.push(nodeCap(node, settings));
   return caps;
+}
+
+function nodeCap(node: string, { maxByNode }: Settings["jobs"]): Cap {
+  return { scope: nodeScope(node), max: maxByNode, which: ` on node ${node}` };
 }
 
 const nodeScope = (node: string): string => `node-${node}`;
 
 /** How many jobs have a place on a node. */
 export function jobsOnNode(node: string, held: ReadonlySet<string>): number {
-  return slotsOf(nodeScope(node), held).length;
+  return slotsOnNode(node, held).length;
+}
+
+/** Those of the slots that are a node's. */
+export function slotsOnNode(node: string, held: ReadonlySet<string>): string[] {
+  return slotsOf(nodeScope(node), held);
 }
 
 /** A scope may hold a dot itself. */
@@ -62,8 +70,22 @@ export function chooseSlots(
   settings: Settings["jobs"],
   random: () => number,
 ): SlotChoice {
+  return chooseOf(capsOf(place, settings), held, random);
+}
+
+/** The same of a node alone, for a job that has all others already. */
+export function nodeSlots(
+  node: string,
+  held: ReadonlySet<string>,
+  settings: Settings["jobs"],
+  random: () => number,
+): SlotChoice {
+  return chooseOf([nodeCap(node, settings)], held, random);
+}
+
+function chooseOf(caps: readonly Cap[], held: ReadonlySet<string>, random: () => number): SlotChoice {
   const slots: string[] = [];
-  for (const cap of capsOf(place, settings)) {
+  for (const cap of caps) {
     const free = freeSlots(cap, held);
     // By chance, so that callers at once seldom want the same one.
     const slot = free[Math.floor(random() * free.length)];

@@ -55,9 +55,8 @@ export function createSupervisor(
   const inspect = createInspection(ports);
 
   /** Seconds. */
-  function patienceWith({ runner = runners[0]?.name ?? "local" }: JobActivity): number {
-    return settings.jobs.silenceSeconds[runner];
-  }
+  const patienceWith = ({ runner = runners[0]?.name ?? "local" }: JobActivity): number =>
+    settings.jobs.silenceSeconds[runner];
 
   async function running(activity: Activity, job: Stored<"job">): Promise<void> {
     const { id, value } = activity;
@@ -97,8 +96,9 @@ export function createSupervisor(
     // As with one that runs: nobody could be heard while the service was down, nor before it ran.
     const began = Math.max(startedAt, lastStarting.get(activity.id) ?? 0);
     const silence = Math.floor(Math.min(age, clock.now() - began) / 1000);
-    if (silence > patienceWith(activity.value))
-      await failJob(ports, settings, activity.id, unheard(activity.value, presence, silence));
+    if (silence <= patienceWith(activity.value)) return;
+    if (presence.state === "unknown" && (await launcher.relaunchElsewhere(activity))) return;
+    await failJob(ports, settings, activity.id, unheard(activity.value, presence, silence));
   }
 
   return async (activity) => {

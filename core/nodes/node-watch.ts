@@ -1,9 +1,10 @@
 import { isoTime, listValues } from "../collection.ts";
 import type { CorePorts } from "../core-ports.ts";
 import { isDomainError } from "../errors.ts";
+import type { Records } from "../ports/records.ts";
 import type { Telemetry } from "../ports/telemetry.ts";
 import { within } from "../time-limit.ts";
-import type { NodeState, RemoteBuildNode } from "./node.ts";
+import { addressOf, believed, isSameAddress, type NodeState, type RemoteBuildNode } from "./node.ts";
 
 const PROBE_LIMIT_MS = 25_000;
 
@@ -17,7 +18,7 @@ export function createNodeWatch(ports: CorePorts): () => Promise<void> {
   if (probing === undefined) return async () => undefined;
   const ask = (node: RemoteBuildNode) => probing.probe(node);
 
-  async function look(node: RemoteBuildNode): Promise<Omit<NodeState, "id" | "seen">> {
+  async function look(node: RemoteBuildNode): Promise<Omit<NodeState, "id" | "at" | "seen">> {
     try {
       const facts = await within(clock, PROBE_LIMIT_MS, `Looking at node ${node.xname}`, ask(node));
       return { checked: isoTime(clock.now()), facts };
@@ -29,10 +30,14 @@ export function createNodeWatch(ports: CorePorts): () => Promise<void> {
 
   async function keep(node: RemoteBuildNode): Promise<void> {
     const seen = await look(node);
+    const now = await unchanged(records, node);
+    if (now === undefined) return;
     const stored = await records.get("node-state", node.xname);
+    const before = believed(now, stored?.value);
     const value: NodeState = {
       id: node.xname,
-      ...(stored?.value.seen === undefined ? {} : { seen: stored.value.seen }),
+      at: addressOf(now),
+      ...(before?.seen === undefined ? {} : { seen: before.seen }),
       ...seen,
       ...(seen.facts === undefined ? {} : { seen: seen.checked }),
     };
@@ -70,6 +75,14 @@ export function createNodeWatch(ports: CorePorts): () => Promise<void> {
       })(),
     );
   };
+}
+
+/** Its record now, maybe with the key that it has just shown; `undefined` when it was removed or registered anew. */
+async function unchanged(records: Records, node: RemoteBuildNode): Promise<RemoteBuildNode | undefined> {
+  const now = (await records.get("remote-build-node", node.xname))?.value;
+  const key = node.host_key ?? now?.host_key;
+  const expected = { ...addressOf(node), ...(key === undefined ? {} : { host_key: key }) };
+  return now !== undefined && isSameAddress(expected, now) ? now : undefined;
 }
 
 async function told(telemetry: Telemetry, node: string, work: Promise<void>): Promise<void> {

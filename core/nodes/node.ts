@@ -19,6 +19,7 @@ export const NodeAddress = v.object({
   /** Pinned: given, or what the node showed at the first meeting. */
   host_key: v.optional(HostKey),
 });
+type NodeAddress = v.InferOutput<typeof NodeAddress>;
 
 /** A machine outside of the cluster that may run jobs; its xname is its id. */
 export const RemoteBuildNode = v.object({ xname: v.string(), ...NodeAddress.entries });
@@ -27,6 +28,8 @@ export type RemoteBuildNode = v.InferOutput<typeof RemoteBuildNode>;
 /** What was seen of a node when it was last looked at. */
 export const NodeState = v.object({
   id: v.string(),
+  /** Where it was looked for, as its record said. States of older services do not say. */
+  at: v.optional(NodeAddress),
   /** UTC ISO 8601. */
   checked: v.string(),
   /** When it answered last. */
@@ -51,3 +54,21 @@ export const NodeState = v.object({
 });
 export type NodeState = v.InferOutput<typeof NodeState>;
 export type NodeFacts = NonNullable<NodeState["facts"]>;
+
+/** What was seen of a node, unless it has been registered anew since with another address or key. */
+export function believed(node: RemoteBuildNode, state: NodeState | undefined): NodeState | undefined {
+  return state?.at !== undefined && isSameAddress(state.at, node) ? state : undefined;
+}
+
+export function addressOf({ host, port, user, host_key }: RemoteBuildNode): NodeAddress {
+  return {
+    ...(host === undefined ? {} : { host }),
+    ...(port === undefined ? {} : { port }),
+    ...(user === undefined ? {} : { user }),
+    ...(host_key === undefined ? {} : { host_key }),
+  };
+}
+
+export function isSameAddress(one: NodeAddress, other: NodeAddress): boolean {
+  return (["host", "port", "user", "host_key"] as const).every((member) => one[member] === other[member]);
+}

@@ -5,7 +5,7 @@ import { isDomainError } from "../errors.ts";
 import type { CorePorts } from "../core-ports.ts";
 import type { Json } from "../json.ts";
 import { createNodeWatch } from "./node-watch.ts";
-import type { NodeState, RemoteBuildNode } from "./node.ts";
+import { believed, type NodeState, type RemoteBuildNode } from "./node.ts";
 
 /** Members and words as clients know them (behaviour 191). */
 export interface NodeStatus {
@@ -29,7 +29,7 @@ const NOBODY_LOOKED = "nobody has looked at it yet; a service that runs jobs on 
 export interface RemoteBuildNodes {
   list(): Promise<Json<RemoteBuildNode[]>>;
   get(xname: string): Promise<Json<RemoteBuildNode>>;
-  /** Registering the same xname again changes nothing (behaviour 189). */
+  /** Registering the same xname again changes nothing and answers what is stored (behaviour 189). */
   create(node: RemoteBuildNode): Promise<RemoteBuildNode>;
   /** For good. */
   remove(xname: string): Promise<void>;
@@ -50,18 +50,24 @@ export function createRemoteBuildNodes(ports: CorePorts): RemoteBuildNodes {
 
   const remove = (xname: string) => changeSides(ports, xname, () => end(xname));
 
+  async function register(value: RemoteBuildNode): Promise<RemoteBuildNode> {
+    const id = value.xname;
+    for (;;) {
+      const stored = await records.get("remote-build-node", id);
+      if (stored !== undefined) return stored.value;
+      try {
+        await records.commit([{ op: "insert", kind: "remote-build-node", id, value }]);
+        return value;
+      } catch (error) {
+        if (!isDomainError(error, "lost-race")) throw error;
+      }
+    }
+  }
+
   return {
     list: () => records.listJson("remote-build-node"),
     get: (xname) => getJson(records, "remote-build-node", xname),
-    async create(value) {
-      const id = value.xname;
-      await records
-        .commit([{ op: "insert", kind: "remote-build-node", id, value }])
-        .catch((error: unknown) => {
-          if (!isDomainError(error, "lost-race")) throw error;
-        });
-      return value;
-    },
+    create: register,
     remove,
     removeAll: () => forEachRecord(ports, "remote-build-node", remove),
     status: async (xname) => {
@@ -79,7 +85,9 @@ export function createRemoteBuildNodes(ports: CorePorts): RemoteBuildNodes {
 }
 
 /** From what was seen of it last, so that nobody waits for a node that does not answer. */
-function statusOf({ xname }: RemoteBuildNode, state: NodeState | undefined): NodeStatus {
+function statusOf(node: RemoteBuildNode, last: NodeState | undefined): NodeStatus {
+  const { xname } = node;
+  const state = believed(node, last);
   const { facts, seen } = state ?? {};
   const lastSeen = seen === undefined ? {} : { lastSeen: seen };
   if (facts === undefined)

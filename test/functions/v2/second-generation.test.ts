@@ -122,7 +122,7 @@ describe("remote build nodes", () => {
     },
   );
 
-  it("tell at once that they run no jobs of this service (behaviour 191, 192)", async () => {
+  it("tell at once that nobody has looked at them yet (behaviour 191, 192)", async () => {
     await service.post("/v3/remote-build-nodes", { xname });
     const status = {
       xname,
