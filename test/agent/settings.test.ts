@@ -62,6 +62,21 @@ describe("the agent's settings", () => {
     ).toThrow(/IMS_TOKEN_FILE is not an absolute path; IMS_SHELL_PORT is not a port; IMS_TERMINATION_LOG/u);
   });
 
+  it("say on which address shells listen and which socket leads to the service, on a remote build node", () => {
+    const read = (host: string, socket: string) =>
+      readSettings({ ...minimal, IMS_SHELL_HOST: host, IMS_TUNNEL_SOCKET: socket });
+    expect(read("127.0.0.1", "/run/ims/tunnel/service.sock")).toMatchObject({
+      shellHost: "127.0.0.1",
+      tunnelSocket: "/run/ims/tunnel/service.sock",
+    });
+    expect(read("::1", "/s").shellHost).toBe("::1");
+    expect(() => read("a b", "service.sock")).toThrow(
+      "IMS_SHELL_HOST is no name or address of a machine; IMS_TUNNEL_SOCKET is not an absolute path",
+    );
+    for (const host of ["", "x".repeat(254), "-oX=$(id)"])
+      expect(() => read(host, "/s")).toThrow("IMS_SHELL_HOST is no name or address of a machine");
+  });
+
   it("name everything that is wrong at once", () => {
     expect(() =>
       readSettings({ IMS_JOB_ID: "../x", IMS_SERVICE_URL: "ftp://x", IMS_AGENT_PATIENCE: "-1" }),
