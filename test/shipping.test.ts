@@ -19,6 +19,17 @@ describe("what is shipped", () => {
     );
   });
 
+  it("has every command that its documents and its own trial name", () => {
+    const named = ["README.md", "CONTRIBUTING.md", "infra/functions.md", ".ci/run"].flatMap((file) =>
+      [...text(file).matchAll(/npm (?:run |test)(?:--silent |-s )?([a-z:]+)?|run_tests \w+ ([a-z:]+)/gu)].map(
+        ([, command, tested]) => command ?? tested ?? "test",
+      ),
+    );
+    expect(new Set(named).size).toBeGreaterThan(5);
+    const unknown = named.filter((command) => !(command in packageJson.scripts));
+    expect(unknown).toEqual([]);
+  });
+
   it("is of a version that says what is new in it", () => {
     expect(text("infra/CHANGELOG.md")).toContain(`\n## ${packageJson.version}\n`);
     expect(JSON.parse(text("infra/openapi.json")).info.version).toBe(packageJson.version);
