@@ -30,6 +30,10 @@ const LIMITS: Readonly<Record<string, readonly Limit[]>> = {
     { key: /^idleCoreShare$/u, atMost: 0.03 },
     { key: /^listsOfJobsPerMinute$/u, atMost: 10 },
   ],
+  ssh: [
+    { key: /^jobAboveRunSeconds$/u, atMost: 1 },
+    { key: /^lineP99Ms$/u, atMost: 500 },
+  ],
   functions: [
     { key: /^mostKiBWithoutSdk$/u, atMost: 100 },
     { key: /^mostKiBWithSdk$/u, atMost: 900 },

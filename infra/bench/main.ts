@@ -10,6 +10,7 @@ import { benchKubernetes } from "./kubernetes/bench.ts";
 import { benchLocalstack } from "./localstack.ts";
 import { benchLogs } from "./logs.ts";
 import { resultLine } from "./limits.ts";
+import { benchSsh } from "./ssh.ts";
 import { benchStart } from "./start.ts";
 import { benchTransfer } from "./transfer.ts";
 
@@ -29,10 +30,12 @@ functions sizes and cold starts of the separate functions, and what their entrie
           program and the one process (only when named; LocalStack)
 kubernetes a job's POST to its agent, against a bare pod, a line's way out of a pod, and the cost of a thousand jobs (only
           when named; KUBECONFIG, and IMS_AGENT_IMAGE that its nodes have)
+ssh       a job's POST to its agent on a remote build node, against ssh and podman run, and a line's way from the node (only
+          when named; root, podman, runc, OpenSSH)
 
 --localstack  what our adapters add to the AWS SDK's bare calls, on a LocalStack that is started and stopped
 
-Without names all of them run, but for functions and kubernetes, and --localstack, which runs alone. Results are printed beside what is wanted, and written to bench-results/.
+Without names all of them run, but for functions, kubernetes and ssh, and --localstack, which runs alone. Results are printed beside what is wanted, and written to bench-results/.
 `;
 
 const BENCHES = {
@@ -44,9 +47,10 @@ const BENCHES = {
   customize: () => benchCustomize(root, folder),
   functions: () => benchFunctions(),
   kubernetes: () => benchKubernetes(root, folder),
+  ssh: () => benchSsh(root, folder),
 };
 /** They need more than this machine. */
-const NAMED_ONLY: ReadonlySet<string> = new Set(["functions", "kubernetes"]);
+const NAMED_ONLY: ReadonlySet<string> = new Set(["functions", "kubernetes", "ssh"]);
 
 async function main(args: readonly string[]): Promise<void> {
   if (args.includes("--help")) return void process.stdout.write(HELP);

@@ -6,11 +6,12 @@ import { type ServiceProcess, until } from "../support/service-process.ts";
 import { artifactsOf, loggedIn, logOf, shellJob, tinyImage } from "../support/shell-jobs.ts";
 import { sshClient } from "../support/ssh.ts";
 import { buildNode, FOLDER, twoNodes } from "../support/ssh-runner.ts";
-import { type QuickAgent, quickAgent, serviceOn } from "../support/ssh-service.ts";
+import type { QuickAgent } from "../../infra/build-node/quick-agent.ts";
+import { serviceOn, standInAgent } from "../support/ssh-service.ts";
 
 let agent: QuickAgent;
 beforeAll(async () => {
-  agent = await quickAgent();
+  agent = await standInAgent();
 });
 afterAll(() => agent.remove());
 
