@@ -30,7 +30,10 @@ export const SSH_VARIABLES = {
   ),
   IMS_SSH_PORT: v.optional(wholeNumber(1, 65_535), "22"),
   IMS_SSH_FOLDER: v.optional(
-    v.pipe(v.string(), v.regex(/^\/[\w./-]*\w$/u, "is no absolute path without spaces")),
+    v.pipe(
+      v.string(),
+      v.regex(/^(?:\/(?!\.\.?(?:\/|$))[\w.-]+)+$/u, "is no absolute, plain path without spaces"),
+    ),
     "/var/lib/ims-jobs",
   ),
   IMS_SSH_IMAGE: v.optional(text),
