@@ -14,6 +14,8 @@ const BUFFER = 64 * 1024 * 1024;
 export interface BuildNode {
   readonly number: number;
   readonly address: string;
+  /** Its /var/lib/ims-jobs, as this machine sees it. */
+  readonly jobs: string;
   /** Private key that opens it. */
   readonly keyFile: string;
   /** `ssh-ed25519 AAAA...` */
@@ -71,12 +73,13 @@ export async function startBuildNode(like?: BuildNode): Promise<BuildNode> {
   }
   const inside = async (file: string, ...args: readonly string[]): Promise<string> => {
     const entering = [`--mount=/proc/${first}/ns/mnt`, `--net=/run/netns/${name}`];
-    const env = { ...process.env, CONTAINERS_CONF: path.join(HERE, "containers.conf") };
+    const env = { ...process.env, CONTAINERS_CONF: path.join(folder, "containers.conf") };
     return (await run("nsenter", [...entering, file, ...args], { maxBuffer: BUFFER, env })).stdout;
   };
   return {
     number,
     address: `10.211.${number}.2`,
+    jobs: path.join(folder, "jobs"),
     keyFile,
     hostKey,
     inside,

@@ -11,6 +11,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$folder"/{tmp,containers,jobs}
 chmod 1777 "$folder/tmp"
 [ -f "$folder/hostkey" ] || ssh-keygen -q -t ed25519 -N '' -f "$folder/hostkey"
+# this program may lie under /tmp, which a node has of its own
+cp "$here/containers.conf" "$folder/"
 cat /proc/sys/kernel/random/uuid >"$folder/boot_id"
 cat >"$folder/sshd_config" <<CONFIG
 Port 22
@@ -24,7 +26,7 @@ PasswordAuthentication no
 UsePAM no
 MaxStartups 50
 Subsystem sftp internal-sftp
-SetEnv CONTAINERS_CONF=$here/containers.conf
+SetEnv CONTAINERS_CONF=$folder/containers.conf
 CONFIG
 
 if ! [ -e "/run/netns/$name" ]; then

@@ -1,8 +1,8 @@
 import { chmod, readdir, stat } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
-import { createServer } from "node:http";
+import { createServer, get } from "node:http";
 import { connect } from "node:net";
-import { buffer } from "node:stream/consumers";
+import { buffer, text as textOf } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { AgentPresence } from "../../core/ports/job-runner.ts";
 import { IDLE, until } from "../support/local-runner.ts";
@@ -310,11 +310,13 @@ describe("a node in trouble", () => {
 
 describe("the tunnel to the service", () => {
   /** As an agent on the node asks. */
-  const ask = async (node: Awaited<ReturnType<typeof buildNode>>, path: string): Promise<string> => {
-    const program = `require("node:http").get({ socketPath: process.argv[1], path: process.argv[2] }, (answer) => {
-      answer.pipe(process.stdout); }).on("error", (error) => process.stdout.write(error.code));`;
-    return await node.inside(process.execPath, "-e", program, `${FOLDER}/test/tunnel/service.sock`, path);
-  };
+  const ask = (node: Awaited<ReturnType<typeof buildNode>>, path: string): Promise<string> =>
+    new Promise((resolve) => {
+      const socketPath = `${node.jobs}/test/tunnel/service.sock`;
+      get({ socketPath, path }, (answer) => resolve(textOf(answer))).on("error", (error) =>
+        resolve(error.message),
+      );
+    });
 
   it("is there before the first job, and again after the connection broke", async () => {
     const node = await buildNode();
