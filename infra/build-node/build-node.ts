@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -8,6 +9,7 @@ const HERE = import.meta.dirname;
 /** Overlays of overlays do not work, and /tmp often is one's own in a node. */
 const HOME = "/var/lib/ims-build-nodes";
 const MOST_NODES = 60;
+const MOST_LOOKS = 100;
 const BUFFER = 64 * 1024 * 1024;
 
 /** A stand-in for a remote build node: a real sshd and podman in a network namespace of this machine. Needs root. */
@@ -45,12 +47,25 @@ async function freeNumber(folder: (number: number) => string): Promise<number> {
   throw new Error(`There are ${MOST_NODES} build nodes in ${HOME} already.`);
 }
 
+/** Until sshd has been started again, with this key. */
+async function shows(address: string, hostKey: string): Promise<void> {
+  for (let tries = 0; tries < MOST_LOOKS; tries += 1) {
+    const { stdout } = await run("ssh-keyscan", ["-T", "1", "-t", "ed25519", address]).catch(() => ({
+      stdout: "",
+    }));
+    if (stdout.includes(hostKey)) return;
+    await sleep(100);
+  }
+  throw new Error(`sshd at ${address} does not show its new key.`);
+}
+
 /** `like`: the same key opens both. */
 export async function startBuildNode(like?: BuildNode): Promise<BuildNode> {
   await mkdir(HOME, { recursive: true });
   const number = await freeNumber((one) => path.join(HOME, `node-${one}`));
   const folder = path.join(HOME, `node-${number}`);
   const name = `ims-node-${number}`;
+  const address = `10.211.${number}.2`;
   const keyFile = path.join(folder, "key");
   const script = (file: string, ...args: readonly string[]) =>
     run("bash", [path.join(HERE, file), String(number), folder, ...args]);
@@ -78,7 +93,7 @@ export async function startBuildNode(like?: BuildNode): Promise<BuildNode> {
   };
   return {
     number,
-    address: `10.211.${number}.2`,
+    address,
     jobs: path.join(folder, "jobs"),
     keyFile,
     hostKey,
@@ -91,6 +106,7 @@ export async function startBuildNode(like?: BuildNode): Promise<BuildNode> {
       for (const file of ["hostkey", "hostkey.pub"]) await rm(path.join(folder, file));
       await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", path.join(folder, "hostkey")]);
       await inside("pkill", "-x", "--ns", first, "--nslist", "net", "sshd");
+      await shows(address, await hostKey());
     },
     remove: async () => void (await script("down.sh", "remove")),
   };
