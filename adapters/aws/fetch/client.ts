@@ -1,15 +1,8 @@
 import { AwsClient } from "aws4fetch";
+import type { AwsConfig } from "../options.ts";
 
 /** The part of the SDK's client options that matters here. */
-export interface FetchClientOptions {
-  readonly region: string;
-  readonly endpoint?: string;
-  readonly credentials?: {
-    readonly accessKeyId: string;
-    readonly secretAccessKey: string;
-    readonly sessionToken?: string;
-  };
-}
+export type FetchClientOptions = Pick<AwsConfig, "region" | "endpoint" | "credentials">;
 
 /** What the SDK's clients answer with a failure. */
 export class AwsError extends Error {
